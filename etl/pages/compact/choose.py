@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Final, NamedTuple, Protocol
 
 import numpy as np
@@ -41,11 +42,6 @@ MARK: Final = 3
 """At most the tokens of a mark, the digits of its number apart."""
 WANTED: Final = 10_000 * PARTS
 """How much more an element matters that somebody has asked for: more than all else together."""
-LESS: Final = [round(PARTS * 6 * math.log2(max(1.0, before / 10))) for before in range(2000)]
-"""How much less an element matters by `Units.before`, up to `forms.FOLDS`."""
-AGAIN: Final = [round(PARTS * 2 * math.log2(1 + before)) for before in range(5000)]
-"""How much less an element matters by how many before it say the same."""
-
 _TENS: Final = np.array([10**power for power in range(1, 10)])
 
 
@@ -202,6 +198,19 @@ class Choice:
         )
 
 
+@cache
+def weights(*, folding: bool) -> tuple[list[int], list[int]]:
+    """How much less an element matters, in `PARTS`: by `Units.before`, at most its `forms.FOLDS`;
+    and by how many before it say the same. The last of each holds for all greater numbers.
+    """
+    if not folding:
+        return [0], [0]
+    return (
+        [round(PARTS * 6 * math.log2(max(1.0, before / 10))) for before in range(2000)],
+        [round(PARTS * 2 * math.log2(1 + before)) for before in range(5000)],
+    )
+
+
 def before_of(keys: Numbers) -> Counts:
     """How many with the same key stand before each."""
     order = np.argsort(keys, kind="stable")
@@ -223,8 +232,9 @@ def choice(
     elements, before, sayings = units
     rows, nodes = forms.of(sayings), last - elements.astype(np.int64)
     tokens = np.array(digits)[np.searchsorted(_TENS, nodes, side="right")]
-    less = np.minimum(rows[:, FOLDS], np.array(LESS)[np.minimum(before, len(LESS) - 1)])
-    less += np.array(AGAIN)[np.minimum(before_of(sayings), len(AGAIN) - 1)]
+    alike, same = weights(folding=folding)
+    less = np.minimum(rows[:, FOLDS], np.array(alike)[np.minimum(before, len(alike) - 1)])
+    less += np.array(same)[np.minimum(before_of(sayings), len(same) - 1)]
 
     def line(at: int, whole: bool) -> str:
         return f"{nodes[at]}{(forms.long if whole else forms.short)[sayings[at]]}"
@@ -233,7 +243,7 @@ def choice(
         elements,
         tokens + rows[:, LONG],
         tokens + rows[:, SHORT],
-        rows[:, SCORE] - less * folding,
+        rows[:, SCORE] - less,
         rows[:, SILENT] == 1,
         rows[:, LONG_CHARS],
         rows[:, LONG_CHARS] - rows[:, SHORT_CHARS],

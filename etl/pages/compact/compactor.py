@@ -24,7 +24,7 @@ import numpy as np
 
 from etl.pages.axtree import Tree
 from etl.pages.compact import relevance
-from etl.pages.compact.choose import AGAIN, LESS, Choice, Lines, Shown, before_of, choice
+from etl.pages.compact.choose import Choice, Lines, Shown, before_of, choice, weights
 from etl.pages.compact.facts import Known
 from etl.pages.compact.forms import SILENT, Forms
 from etl.pages.compact.relevance import PARTS
@@ -87,8 +87,7 @@ class Compactor:
     def _forget(self) -> None:
         self._known = Known(self.rules)
         if self._known.compiled is not None:
-            less = (LESS, AGAIN) if self.rules.folding else ([0], [0])
-            self._known.compiled.weigh(self._digits, *less)
+            self._known.compiled.weigh(self._digits, *weights(folding=self.rules.folding))
         self._forms = Forms(self.rules, self._known, self._count)
         self._words = relevance.Words(self._forms.words)
         self._latest.clear()
@@ -141,11 +140,11 @@ class Compactor:
             said = [relevance.words_of(line) for line in tree.lines]
             having = {word: np.array([word in own for own in said], np.bool_) for word in task}
             added = relevance.relevance(having, len(said), task)
-        if self.rules.folding:
-            numbers: dict[str, int] = {}
-            same = [line.replace(tree.id(at), "", 1).strip() for at, line in enumerate(tree.lines)]
-            keys = np.array([numbers.setdefault(line, len(numbers)) for line in same], np.int32)
-            score = score - np.array(AGAIN)[np.minimum(before_of(keys), len(AGAIN) - 1)]
+        _, less = weights(folding=self.rules.folding)
+        numbers: dict[str, int] = {}
+        same = [line.replace(tree.id(at), "", 1).strip() for at, line in enumerate(tree.lines)]
+        keys = np.array([numbers.setdefault(line, len(numbers)) for line in same], np.int32)
+        score -= np.array(less)[np.minimum(before_of(keys), len(less) - 1)]
         lines = Choice(
             np.arange(len(sizes), dtype=np.int32),
             sizes,

@@ -80,11 +80,9 @@ cdef class Known:
         """How many things of one kind are remembered, of that of which there are most."""
         return max(self.told.size(), self.shapes.size(), self.mores.size(), self.sayings.size())
 
-    def weigh(self, list digits not None, list less not None, list again not None):
-        """Note how lines are weighed: the arguments and constants of
-        `etl.pages.compact.choose.choice`.
-        """
-        self.sizes, self.folds, self.repeats = digits, less, again
+    def weigh(self, list digits not None, list alike not None, list same not None):
+        """Note the tokens of numbers by their digits, and `etl.pages.compact.choose.weights`."""
+        self.sizes, self.folds, self.repeats = digits, alike, same
 
     def add(self, bytes rows not None, list lines not None):
         """Note the lines of the sayings after those known. rows: as in `etl.pages.compact.forms`.
