@@ -122,6 +122,13 @@ class Policy:
         return html
 
 
+def test_between_two_pages_there_is_none(browser: Browser) -> None:
+    """While the document has no element, the page's text is empty, and nothing fails."""
+    page = browser.new_page()
+    page.evaluate("document.documentElement.remove()")
+    assert page.evaluate(stepmill.page_script()) == ""
+
+
 @pytest.mark.parametrize("name", PLAYED)
 def test_the_documented_agent_does_a_task(browser: Browser, name: str) -> None:
     """The example of the documentation goes through a whole scenario of a demo application: each
