@@ -22,7 +22,7 @@ ANSWER: Final = 512
 
 @dataclass(frozen=True)
 class _Call:
-    """What an observation was asked for, as `observed` has it."""
+    """The arguments of `observed`."""
 
     page: Page
     objective: str

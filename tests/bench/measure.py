@@ -198,24 +198,17 @@ settings that leave the samples as they are, as far as there are such.
 
 
 def trust_rates(name: str, folder: Path, limit: int) -> Rates:
-    """The whole chain with everything on, and with everything off, each in a new process.
-
-    name: of a workload, or `FILES` for the recordings as they are, all of them.
-    """
-    with tempfile.TemporaryDirectory() as scratch:
-        source = folder
-        if name != FILES:
-            source = Path(scratch) / "in" / "workflows.jsonl.zst"
-            apart(_write_workload, name, folder, limit, source)
-        plain, all_on = (
-            on_one_core(_cost_of_build, source, each) for each in (REFERENCE, "publishable")
-        )
-    mb = plain["mb"]  # of the samples' pages; with everything on, some samples are left out
-    return {"mb": mb, "ours": mb / all_on["seconds"], "plain": mb / plain["seconds"]}
+    """The whole chain with everything on, and with everything off."""
+    return _beside_reference(name, folder, limit, "publishable", "plain")
 
 
 def compact_rates(name: str, folder: Path, limit: int) -> Rates:
-    """The whole chain with ``compact-8k``, and with ``scribeagent-32k``, each in a new process.
+    """The whole chain with ``compact-8k``, and with ``scribeagent-32k``."""
+    return _beside_reference(name, folder, limit, "compact-8k", "pruned")
+
+
+def _beside_reference(name: str, folder: Path, limit: int, recipe: str, peer: str) -> Rates:
+    """The whole chain by a recipe, and by the reference's as the peer, each in a new process.
 
     name: of a workload, or `FILES` for the recordings as they are, all of them.
     """
@@ -224,11 +217,9 @@ def compact_rates(name: str, folder: Path, limit: int) -> Rates:
         if name != FILES:
             source = Path(scratch) / "in" / "workflows.jsonl.zst"
             apart(_write_workload, name, folder, limit, source)
-        pruned, compact = (
-            on_one_core(_cost_of_build, source, each) for each in (REFERENCE, "compact-8k")
-        )
-    mb = pruned["mb"]  # of the samples' pages; where targets are cut, samples are left out
-    return {"mb": mb, "ours": mb / compact["seconds"], "pruned": mb / pruned["seconds"]}
+        theirs, ours = (on_one_core(_cost_of_build, source, each) for each in (REFERENCE, recipe))
+    mb = theirs["mb"]  # of the samples' pages; ours may leave samples out
+    return {"mb": mb, "ours": mb / ours["seconds"], peer: mb / theirs["seconds"]}
 
 
 def observe_rates(flows: list[Workflow]) -> Rates:

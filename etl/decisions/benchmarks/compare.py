@@ -43,7 +43,7 @@ Method = Literal[
 METHODS: Final[tuple[Method, ...]] = get_args(Method)
 
 _FEW: Final = 50
-"""A word leads to comparison if at most so many tasks have it, or a twentieth of all."""
+"""Tasks that may have a word that leads to comparison; of many tasks, a twentieth may."""
 _LONGEST_GAP: Final = 10
 """Words that may stand for a run of entities."""
 _EXTRA: Final = 2
