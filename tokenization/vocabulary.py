@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
+import numpy.typing as npt
 import xxhash
 
 from schemas.errors import BuildError, ConfigError, MissingExtra
@@ -208,6 +209,21 @@ class Vocabulary:
             text = self.normalise(text)
             return self._engine.count(self.prefix(text, after) + text)
         return len(self.encode(text, after))
+
+    def count_lines(self, text: bytes) -> npt.NDArray[np.int64]:
+        """The number of tokens of each line of a text with its line break: int64.
+
+        text: UTF-8, with lone surrogates. Each line ends with ``\\n``, has no other line break,
+        and is not blank. Quicker than `count` for each.
+        """
+        if self.pattern not in SCHEMES or self.family.prefix:
+            lines = text.decode("utf-8", "surrogatepass").split("\n")
+            return np.array([self.count(f"{line}\n") for line in lines[:-1]], np.int64)
+        utf8 = self.normalised_utf8(text)
+        ends = np.cumsum(self.lengths.take(self.encode_normalised_utf8(utf8)), dtype=np.int64)
+        breaks = np.flatnonzero(np.frombuffer(utf8, np.uint8) == ord("\n"))
+        # `splits`: no token reaches across the end of a line
+        return np.diff(np.searchsorted(ends, breaks + 1), prepend=-1).astype(np.int64)
 
     def check(self, text: str, ids: Tokens) -> None:
         """Compare ``ids`` with the oracle's ids for a normalised text.

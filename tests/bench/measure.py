@@ -230,7 +230,7 @@ def observe_rates(flows: list[Workflow]) -> Rates:
     from etl.pages.reading import read
 
     vocabulary, pruner = strategies.vocabulary(), strategies.pruner()
-    compactor = Compactor(CompactRules(), vocabulary.count)
+    compactor = Compactor(CompactRules(), vocabulary)
     compactor(read("<p>first</p>"))
     ours, theirs, mb = 0.0, 0.0, 0.0
     for flow in flows:

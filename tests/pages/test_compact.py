@@ -9,9 +9,12 @@ from hypothesis import strategies as st
 
 from etl.pages.axtree import Tree
 from etl.pages.compact import Compacted, Compactor, CompactRules
-from etl.pages.compact.choose import before_of
-from etl.pages.compact.facts import Known, facts_of, more_of
-from etl.pages.compact.units import arrays, plain_units, units_of
+from etl.pages.compact.choose import before_of, weights
+from etl.pages.compact.engine import CompiledForms
+from etl.pages.compact.forms import Forms, PlainForms
+from etl.pages.compact.relevance import words_of
+from etl.pages.compact.units import arrays
+from etl.pages.page import Page
 from etl.pages.reading import read_anew
 from etl.pages.standard import read_plain
 from schemas.errors import ConfigError
@@ -20,7 +23,7 @@ from tests.support import strategies
 
 def compactor(**rules: int | bool) -> Compactor:
     vocabulary = strategies.vocabulary()
-    return Compactor(CompactRules(**rules), vocabulary.count)  # type: ignore[arg-type]
+    return Compactor(CompactRules(**rules), vocabulary)  # type: ignore[arg-type]
 
 
 def made(html: str, objective: str = "", budget: int = 8192, **rules: int | bool) -> Compacted:
@@ -244,13 +247,11 @@ def test_any_page_fits(html: str, objective: str, budget: int) -> None:
     st.sampled_from([256, 300, 1000, 8192]),
 )
 def test_the_engine_finds_what_plain_python_finds(html: str, said: str, budget: int) -> None:
-    """The same elements with the same texts, and the same observation, whatever was done before."""
-    known = Known(CompactRules())
-    page = read_anew(html * 3)
-    found, wanted = arrays(units_of(page, known)), plain_units(page, known)
-    assert [each.tolist() for each in found] == [each.tolist() for each in wanted]
+    """The same elements and lines, and the same observation."""
+    page, plain_page = read_anew(html * 3), read_plain(html * 3)
+    same_forms(page, plain_page)
     task = "Buy a mug", ("Click", f'Click "{said}"')
-    plain = compactor(budget=budget)(read_plain(html * 3), *task)
+    plain = compactor(budget=budget)(plain_page, *task)
     assert plain == compactor(budget=budget)(page, *task)
 
 
@@ -262,35 +263,65 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(40):
         links = "".join(f"<a class=c{number}-{at}>Mug</a>" for at in range(5))
         one(read_anew(links))
-        assert len(one._known) <= 60
+        assert len(one._forms) <= 60
     assert one(page) == first
 
 
+_VALUES = st.one_of(
+    st.sampled_from(
+        ["", "true", "false", "0", "-1", "display:none", "DISPLAY : NONE", "visibility:hidden",
+         "color:red", "dis&#112;lay:none", "button", "a b", "x/y?z", "none", "hidden", "option",
+         "js-1a2b c&nbsp;d Größe", "https://shop.net/cart//#top", "data:x/y", "12345",
+         "é/Übersicht", " Until-Found ", "text", "mailto:a@b", "ab12cd34", "\u2003wide\u3000",
+         "ΣΑΣ ΟΔΟΣ'Σ"]
+    ),
+    st.text(st.sampled_from("aZ09 _-/\u00e9\u00a0\u4e2d'&;:\0…\u0130"), max_size=120),
+)  # fmt: skip
 _ATTRIBUTES = st.dictionaries(
     st.sampled_from(
         ["id", "class", "style", "hidden", "role", "onclick", "Title", "data-x", "bid", "href",
-         "aria-label", "aria-expanded", "tabindex", "type", "name", "value", "ng-click", "lang"]
+         "aria-label", "aria-expanded", "tabindex", "type", "name", "value", "ng-click", "lang",
+         "alt", "placeholder", "aria-pressed", "disabled", "checked", "on", "contenteditable",
+         "src", "data-testid", "for", "shadowrootmode"]
     ),
-    st.sampled_from(
-        ["", "true", "false", "0", "-1", "display:none", "DISPLAY : NONE", "visibility:hidden",
-         "color:red", "dis&#112;lay:none", "button", "a b", "x/y?z", "none", "hidden"]
-    ),
+    _VALUES,
 )  # fmt: skip
+_TAGS = st.sampled_from(
+    ["div", "a", "input", "li", "svg", "textarea", "button", "option", "b", "template", "x-y", "i"]
+)
 
 
-@given(st.sampled_from(["div", "a", "input", "li", "svg"]), st.lists(_ATTRIBUTES, max_size=6))
-def test_what_the_engine_leaves_out_of_a_start_tag_says_nothing(
-    tag: str, several: list[dict[str, str]]
+@given(st.lists(st.tuples(_TAGS, _ATTRIBUTES, _VALUES), max_size=6))
+def test_the_engine_reads_start_tags_as_plain_python_does(
+    several: list[tuple[str, dict[str, str], str]],
 ) -> None:
-    """Start tags that the engine takes for one have the same facts."""
+    """What counts of them, and what does not, in whatever alphabet."""
     html = ""
-    for each in several:
-        written = [f' {name}="{value}"' for name, value in each.items()]
-        html += f"<{tag}{''.join(written)}>x</{tag}>"
-    page, known = read_anew(html), Known(CompactRules())
-    elements, _, sayings = arrays(units_of(page, known))
-    for element, saying in zip(elements.tolist(), sayings.tolist(), strict=True):
-        token = page.tokens[page.position(element)]
-        number, *_, more = known.sayings[saying]
-        assert known.facts[number] == facts_of(token, CompactRules())
-        assert more < 0 or known.mores[more] == more_of(token)
+    for tag, attributes, text in several:
+        written = "".join(f' {name}="{value}"' for name, value in attributes.items())
+        html += f"<{tag}{written}>{text}</{tag}>"
+    same_forms(read_anew(html), read_plain(html))
+
+
+def same_forms(page: Page, plain: Page) -> None:
+    """The forms of a page, as the engine has them where it read the page, are the plain ones."""
+    rules, counts = CompactRules(value=20, text=30), strategies.vocabulary().count_lines
+    theirs: Forms = PlainForms(rules, counts)
+    ours = theirs
+    if page.compiled is not None:
+        ours = CompiledForms(rules, counts, [1] * 10, *weights(folding=True))
+    found, wanted = arrays(ours.units(page)), arrays(theirs.units(plain))
+    assert found.elements.tolist() == wanted.elements.tolist()
+    assert found.before.tolist() == wanted.before.tolist()
+    assert ours.rows(found.sayings).tolist() == theirs.rows(wanted.sayings).tolist()
+    pairs = {*zip(found.sayings.tolist(), wanted.sayings.tolist(), strict=True)}
+    assert len(pairs) == len({*found.sayings.tolist()}) == len({*wanted.sayings.tolist()})
+    said = [ours.called(one) for one, _ in pairs]
+    assert said == [theirs.called(other) for _, other in pairs]
+    for whole in (True, False):
+        shown = [ours.line(one, whole) for one, _ in pairs]
+        assert shown == [theirs.line(other, whole) for _, other in pairs]
+    words = {*words_of(" ".join(map(" ".join, said))), "no"}
+    having, have = ours.having(found.sayings, words), theirs.having(wanted.sayings, words)
+    assert having.keys() == have.keys()
+    assert all(having[word].tolist() == flags.tolist() for word, flags in have.items())

@@ -166,6 +166,16 @@ def test_decode_gives_back_the_normalised_text(engine: str, text: str) -> None:
     assert voc.count(text) == len(ids)
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+@settings(max_examples=300, deadline=None)
+@given(lines=st.lists(texts.map(lambda text: re.sub("[\r\n]", "", text)).filter(str.strip)))
+def test_lines_are_counted_at_once(engine: str, lines: list[str]) -> None:
+    """As many tokens as each has alone, with its line break."""
+    voc = qwen(engine)
+    written = "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogatepass")
+    assert voc.count_lines(written).tolist() == [voc.count(f"{line}\n") for line in lines]
+
+
 composed = st.text(
     st.sampled_from(
         "e\u00e9\u0301\u0323\u0345\u02ff\u0300\u1100\u1161\uac00\ufb1d\u2126\u2581\ud83d\ude00 <\n"

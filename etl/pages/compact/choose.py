@@ -230,14 +230,14 @@ def choice(
     first element. folding: whether of many elements of one shape the first ones matter more.
     """
     elements, before, sayings = units
-    rows, nodes = forms.of(sayings), last - elements.astype(np.int64)
+    rows, nodes = forms.rows(sayings), last - elements.astype(np.int64)
     tokens = np.array(digits)[np.searchsorted(_TENS, nodes, side="right")]
     alike, same = weights(folding=folding)
     less = np.minimum(rows[:, FOLDS], np.array(alike)[np.minimum(before, len(alike) - 1)])
     less += np.array(same)[np.minimum(before_of(sayings), len(same) - 1)]
 
     def line(at: int, whole: bool) -> str:
-        return f"{nodes[at]}{(forms.long if whole else forms.short)[sayings[at]]}"
+        return f"{nodes[at]}{forms.line(int(sayings[at]), whole)}"
 
     return Choice(
         elements,

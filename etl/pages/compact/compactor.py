@@ -16,20 +16,22 @@ Nothing but the page, the task and the steps before decides what is shown.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
+from etl.pages import compiled
 from etl.pages.axtree import Tree
 from etl.pages.compact import relevance
 from etl.pages.compact.choose import Choice, Lines, Shown, before_of, choice, weights
-from etl.pages.compact.facts import Known
-from etl.pages.compact.forms import SILENT, Forms
+from etl.pages.compact.engine import CompiledForms
+from etl.pages.compact.forms import SILENT, Forms, PlainForms
 from etl.pages.compact.relevance import PARTS
 from etl.pages.compact.rules import CompactRules
-from etl.pages.compact.units import Units, arrays, units_of
+from etl.pages.compact.units import Units, arrays
 from etl.pages.page import Page
 
 _MOST: Final = 2**17
@@ -38,6 +40,16 @@ _PAGES: Final = 16
 """Pages that are remembered."""
 _LINES: Final = (30 * PARTS, 50 * PARTS)
 """How much a line of a text matters, without and with an id."""
+
+
+class CountsTokens(Protocol):
+    """A vocabulary."""
+
+    def count(self, text: str) -> int:
+        """The number of tokens of a text."""
+
+    def count_lines(self, text: bytes) -> npt.NDArray[np.int64]:
+        """Those of each line of a text, UTF-8, with its line break: int64."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +75,8 @@ class _Seen:
     """A page that was looked at."""
 
     page: Page
+    # of its sayings
+    forms: Forms
     # arrays, or the engine's
     units: Any
     # None: nobody asked for more than one line
@@ -72,24 +86,24 @@ class _Seen:
 
 
 class Compactor:
-    """Makes observations by fixed rules; it remembers what start tags and texts say.
+    """Makes observations by fixed rules; it remembers what start tags and texts say."""
 
-    count: the number of tokens of a text.
-    """
-
-    def __init__(self, rules: CompactRules, count: Callable[[str], int]) -> None:
+    def __init__(self, rules: CompactRules, vocabulary: CountsTokens) -> None:
         self.rules = rules
-        self._count = count
-        self._digits = [count("9" * size) for size in range(1, 11)]
+        self._vocabulary = vocabulary
+        self._digits = [vocabulary.count("9" * size) for size in range(1, 11)]
         self._latest: dict[int, _Seen] = {}
         self._forget()
 
     def _forget(self) -> None:
-        self._known = Known(self.rules)
-        if self._known.compiled is not None:
-            self._known.compiled.weigh(self._digits, *weights(folding=self.rules.folding))
-        self._forms = Forms(self.rules, self._known, self._count)
-        self._words = relevance.Words(self._forms.words)
+        counts = self._vocabulary.count_lines
+        self._plain_forms: Forms = PlainForms(self.rules, counts)
+        # of pages that the engine has read
+        self._forms: Forms = self._plain_forms
+        if compiled.ENGINE is not None:
+            self._forms = CompiledForms(
+                self.rules, counts, self._digits, *weights(folding=self.rules.folding)
+            )
         self._latest.clear()
 
     def __call__(
@@ -133,7 +147,7 @@ class Compactor:
         self, tree: Tree, objective: str = "", history: Sequence[str] = (), *, budget: int = 0
     ) -> Compacted:
         """The observation of a page that was recorded as a text: its lines as they are."""
-        sizes = np.array([self._count(f"{line}\n") for line in tree.lines], np.int64)
+        sizes = np.array([self._vocabulary.count(f"{line}\n") for line in tree.lines], np.int64)
         score = np.array([_LINES[bool(tree.id(at))] for at in range(len(sizes))], np.int64)
         added = np.zeros(len(sizes), np.int64)
         if self.rules.relevance and (task := relevance.sought(objective, history)):
@@ -158,34 +172,37 @@ class Compactor:
         most = budget or self.rules.budget
         shown = lines.plain(b"", most, 0) or lines.chosen(b"", added.tobytes(), most, 0)
         ids = {at: tree.node(at) for at in shown.elements}
-        return Compacted(shown.text, self._count(shown.text), ids, shown.removed())
+        return Compacted(shown.text, self._vocabulary.count(shown.text), ids, shown.removed())
 
     def elements(self, page: Page) -> list[tuple[int, bool]]:
         """The elements of a page that can be shown, in document order; of each whether its absence
         goes unmarked.
         """
-        elements, _, sayings = arrays(self._seen(page).units)
-        silent = self._forms.of(sayings)[:, SILENT] == 1
+        seen = self._seen(page)
+        elements, _, sayings = arrays(seen.units)
+        silent = seen.forms.rows(sayings)[:, SILENT] == 1
         return list(zip(elements.tolist(), silent.tolist(), strict=True))
 
     def line(self, page: Page, element: int) -> str:
         """The line of an element in its long form; empty if it can have none."""
-        elements, _, sayings = arrays(self._seen(page).units)
+        seen = self._seen(page)
+        elements, _, sayings = arrays(seen.units)
         at = int(np.searchsorted(elements, element))
         if at == len(elements) or int(elements[at]) != element:
             return ""
-        return f"{page.node(element)}{self._forms.line(int(sayings[at]))}".rstrip("\n")
+        return f"{page.node(element)}{seen.forms.line(int(sayings[at]), True)}".rstrip("\n")
 
     def _seen(self, page: Page) -> _Seen:
         """A page's elements; the latest pages are remembered."""
         known = self._latest.get(id(page))
         if known is not None:  # it holds its page, so no other has that id
             return known
-        if len(self._known) > _MOST:
+        if max(len(self._forms), len(self._plain_forms)) > _MOST:
             self._forget()
         if len(self._latest) >= _PAGES:
             self._latest.pop(next(iter(self._latest)), None)
-        seen = self._latest[id(page)] = _Seen(page, units_of(page, self._known))
+        forms = self._plain_forms if page.compiled is None else self._forms
+        seen = self._latest[id(page)] = _Seen(page, forms, forms.units(page))
         return seen
 
     def _lines(self, seen: _Seen) -> Lines:
@@ -193,7 +210,7 @@ class Compactor:
             if isinstance(seen.units, Units):
                 seen.lines = self._choice(seen)
             else:
-                self._forms.make()
+                seen.forms.make()
                 seen.units.measure(seen.page.elements - 1)
                 seen.lines = seen.units
         return seen.lines
@@ -201,7 +218,7 @@ class Compactor:
     def _choice(self, seen: _Seen) -> Choice:
         return choice(
             arrays(seen.units),
-            self._forms,
+            seen.forms,
             self._digits,
             seen.page.elements - 1,
             folding=self.rules.folding,
@@ -211,7 +228,7 @@ class Compactor:
         """The page when elements are wanted; not remembered."""
         asked = [wanted.get(element, 0) for element in arrays(seen.units).elements.tolist()]
         lines = self._choice(seen).wanting(np.array(asked, np.int64), most)
-        return _Seen(seen.page, seen.units, lines)
+        return _Seen(seen.page, seen.forms, seen.units, lines)
 
     def _extras(self, budget: int) -> int:
         return budget * self.rules.extras // 100
@@ -228,14 +245,15 @@ class Compactor:
 
     def _again(self, seen: _Seen, history: Sequence[str]) -> bytes:
         """What the latest steps add to what they were about; empty if nothing."""
-        called = relevance.called(history) if self.rules.relevance else set()
-        if not called:
+        names = relevance.called(history) if self.rules.relevance else set()
+        if not names:
             return b""
         lines, sayings = self._lines(seen), arrays(seen.units).sayings
-        found = self._forms.called(np.unique(sayings).tolist(), called)
-        if not found:
+        having = seen.forms.having(sayings, {*" ".join(names).split(" ")})
+        hits = relevance.hits(sayings, having, names, seen.forms.called)
+        if hits is None:
             return b""
-        hits, (score, silent) = np.isin(sayings, found), lines.scores()
+        score, silent = lines.scores()
         flags = np.frombuffer(silent, np.bool_)
         return relevance.again(hits, flags, np.frombuffer(score, np.int64)).tobytes()
 
@@ -245,10 +263,10 @@ class Compactor:
         if not task:
             return b""
         sayings = arrays(seen.units).sayings
-        having = self._words.having(sayings, task)
+        having = seen.forms.having(sayings, task)
         return relevance.relevance(having, len(sayings), task).tobytes()
 
     def _compacted(self, page: Page, shown: Shown) -> Compacted:
         shown = Shown(*shown)  # the engine's is a tuple
         ids = {element: page.elements - 1 - element for element in shown.elements}
-        return Compacted(shown.text, self._count(shown.text), ids, shown.removed())
+        return Compacted(shown.text, self._vocabulary.count(shown.text), ids, shown.removed())

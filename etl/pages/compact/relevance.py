@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Final
 
@@ -68,6 +68,9 @@ def sought(objective: str, history: Sequence[str]) -> dict[str, float]:
                 found[word] = _HISTORY
     found |= dict.fromkeys(words_of(objective) - _COMMON, 1.0)
     return found
+
+
+Flags = npt.NDArray[np.bool_]
 
 
 class Words:
@@ -131,6 +134,28 @@ def relevance(
         lent[by:] = np.maximum(lent[by:], scores[:-by] / 2)
         lent[:-by] = np.maximum(lent[:-by], scores[by:] / 2)
     return np.rint(lent * PARTS).astype(np.int64)
+
+
+def hits(
+    sayings: npt.NDArray[np.int32],
+    having: Mapping[str, Flags],
+    names: Collection[str],
+    called: Callable[[int], tuple[str, ...]],
+) -> Flags | None:
+    """Which of some sayings one of the names calls: by their text or a name of theirs, as `plain`
+    writes it; None if there are none.
+
+    having: word of the names -> which sayings have it. called: the text and names of a saying.
+    """
+    found: list[int] = []
+    for name in names:
+        words = name.split(" ")
+        if any(word not in having for word in words):
+            continue
+        all_of_it = np.logical_and.reduce([having[word] for word in words])
+        having_all = np.unique(sayings[all_of_it]).tolist()
+        found += [saying for saying in having_all if name in map(plain, called(saying))]
+    return np.isin(sayings, found) if found else None
 
 
 def again(

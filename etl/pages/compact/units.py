@@ -14,8 +14,8 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from etl.pages import compiled
-from etl.pages.compact.facts import ACTION, FIELD, GONE, HIDDEN, INLINE, NAMED, TYPED, Known
+from etl.pages.compact.facts import Known
+from etl.pages.compact.tables import ACTION, FIELD, GONE, HIDDEN, INLINE, NAMED, TYPED
 from etl.pages.page import Page
 from etl.pages.rules import PSEUDO_ELEMENT
 from etl.pages.tokens import END, START, OpenTags, Token
@@ -48,19 +48,8 @@ class Units(NamedTuple):
     sayings: Numbers
 
 
-def units_of(page: Page, known: Known) -> Any:
-    """The elements of a page that can be shown: `Units`, or what `arrays` makes these of.
-
-    Takes time linear in the page.
-    """
-    if page.compiled is None:
-        return plain_units(page, known)
-    with compiled.LOCK:
-        return known.compiled.units(page.compiled, known, said)
-
-
 def arrays(found: Any) -> Units:
-    """The elements that `units_of` found, as arrays."""
+    """The elements that `plain_units` or the engine found, as arrays."""
     if isinstance(found, Units):
         return found
     return Units(*(np.frombuffer(each, np.int32) for each in found.arrays()))
@@ -156,7 +145,7 @@ class _Walk:
         host.text.append(text)
 
     def result(self) -> Units:
-        """The units, as `units_of` gives them."""
+        """All units."""
         known, texts = self._known, [" ".join(unit.text) for unit in self.units]
         sayings: list[int] = []
         for unit, text in zip(self.units, texts, strict=True):
@@ -175,7 +164,7 @@ class _Walk:
 
 
 def plain_units(page: Page, known: Known) -> Units:
-    """The same in plain Python: the specification."""
+    """The elements of a page that can be shown, in time linear in the page."""
     walk, tags = _Walk(known), OpenTags()
     gone = 0  # the depth of the open element that goes with its content; 0: none
     element = -1

@@ -1,14 +1,5 @@
 # The elements of a page that can be shown: `etl.pages.compact.units` says which, in plain Python.
 
-cdef enum:  # as in `etl.pages.compact.facts`; FILLED: `FIELD`
-    GOES = 1
-    HIDES = 2
-    INLINE = 4
-    ACTS = 8
-    TYPED = 32
-    CALLED = 128
-    FILLED = 256
-
 cdef enum:  # as in `etl.pages.compact.units`
     INNER = 1
     ALONE = 2
@@ -44,63 +35,179 @@ cdef struct Told:
     uint32_t number, kind
 
 
-cdef struct Form:  # of a saying, as in `etl.pages.compact.forms`
-    int64_t long_tokens, short_tokens, long_chars, short_chars, score, folds
-    string long_line, short_line
-    bint silent, is_one  # is_one: both lines are the long one
+cdef uint32_t knowns = 0  # made so far
 
 
 cdef class Known:
-    """What `etl.pages.compact.facts.Known` said, by what it looks at: in most pages little differs.
+    """What start tags and elements say, by number: `etl.pages.compact.engine` has its methods.
 
-    looked_at, apart_by: the attributes that `facts_of` and `more_of` look at.
+    It is remembered by what counts of a start tag: in most pages little differs.
     """
 
+    cdef uint32_t id
+    cdef StartTags tags
+    cdef WordIndex index
     cdef unordered_map[string, Told] told
-    cdef unordered_map[string, uint32_t] shapes, sayings
-    cdef unordered_map[string, int32_t] mores
+    cdef unordered_map[string, uint32_t] shapes, sayings, numbers
+    cdef unordered_map[string, int32_t] told_apart, more_numbers
+    cdef vector[Fact] facts
+    cdef vector[string] mores
     cdef Names looked_at, apart_by
     cdef vector[Attribute] attributes
     cdef vector[string] texts  # of the elements of the page that is read; they keep their room
     cdef string key, shape, small
     cdef vector[Form] forms  # by saying
-    cdef vector[int64_t] sizes, folds, repeats  # as `weigh` has them
+    cdef size_t counted  # forms whose tokens are known
+    cdef int64_t most_text  # characters of a text
+    cdef vector[uint32_t] words  # of forms
+    cdef vector[int64_t] sizes, folds, repeats  # as in `__cinit__`
     cdef vector[uint32_t] met  # by saying: how often, in the page that is measured
     cdef object shape_of  # of a token, in plain Python
     cdef bint plain  # whether ``shape`` is as that gives it
 
-    def __cinit__(self, tuple looked_at not None, tuple apart_by not None, shape_of):
-        self.shape_of = shape_of
-        for name in looked_at:
+    def __cinit__(
+        self, int64_t most_text, int64_t most_value, tuple modules not None, list sizes not None,
+        list folds not None, list repeats not None
+    ):
+        """most_text, most_value: as in `etl.pages.compact.rules`.
+
+        modules: ``tables``, ``facts`` and ``relevance`` of `etl.pages.compact`. sizes: the tokens of
+        numbers by their digits. folds, repeats: `etl.pages.compact.choose.weights`.
+        """
+        global knowns
+        knowns += 1
+        self.id = knowns
+        tables, facts, relevance = modules
+        self.most_text = most_text
+        self.tags, self.index = StartTags(most_value, tables, facts), WordIndex(relevance.words_of)
+        self.shape_of = facts.shape_of
+        self.sizes, self.folds, self.repeats = sizes, folds, repeats
+        for name in tables.LOOKED_AT:
             add_name(self.looked_at, to_utf8(name))
-        for name in apart_by:
+        for name in tables.TOLD_APART_BY:
             add_name(self.apart_by, to_utf8(name))
 
     def __len__(self):
         """How many things of one kind are remembered, of that of which there are most."""
-        return max(self.told.size(), self.shapes.size(), self.mores.size(), self.sayings.size())
+        return max(
+            self.told.size(), self.shapes.size(), self.told_apart.size(), self.forms.size(),
+            self.words.size() // 16, self.index.numbers.size() // 2,
+        )
 
-    def weigh(self, list digits not None, list alike not None, list same not None):
-        """Note the tokens of numbers by their digits, and `etl.pages.compact.choose.weights`."""
-        self.sizes, self.folds, self.repeats = digits, alike, same
+    def lines(self):
+        """The lines whose tokens are not known, as UTF-8: long and short of each saying, or one."""
+        cdef string text
+        cdef size_t place
+        for place in range(self.counted, self.forms.size()):
+            text.append(self.forms[place].long_line)
+            if not self.forms[place].is_one:
+                text.append(self.forms[place].short_line)
+        return PyBytes_FromStringAndSize(text.data(), text.size())
 
-    def add(self, bytes rows not None, list lines not None):
-        """Note the lines of the sayings after those known. rows: as in `etl.pages.compact.forms`.
+    def count(self, bytes tokens not None):
+        """Note the tokens of `lines`: int64."""
+        cdef const int64_t *next = <const int64_t *> PyBytes_AS_STRING(tokens)
+        cdef size_t place
+        cdef Form *form
+        for place in range(self.counted, self.forms.size()):
+            form = &self.forms[place]
+            form.long_tokens = form.short_tokens = next[0]
+            next += 1
+            if not form.is_one:
+                form.short_tokens = next[0]
+                next += 1
+            if not form.silent:  # in the place of a long line, several shorter ones may stay
+                form.score -= <int64_t> rint(
+                    PARTS * DOUBLED * log2((<double> form.short_tokens + 3) / 10)
+                )
+        self.counted = self.forms.size()
 
-        lines: (long, short) of each.
+    def rows(self, bytes sayings not None):
+        """`etl.pages.compact.forms.Forms.rows`, as bytes. sayings: int32."""
+        cdef const int32_t *saying = <const int32_t *> PyBytes_AS_STRING(sayings)
+        cdef size_t count = PyBytes_GET_SIZE(sayings) // sizeof(int32_t), place
+        cdef bytes rows = PyBytes_FromStringAndSize(NULL, count * COLUMNS * sizeof(int64_t))
+        cdef int64_t *row = <int64_t *> PyBytes_AS_STRING(rows)
+        cdef Form *form
+        for place in range(count):
+            form = &self.forms[saying[place]]
+            row[0], row[1], row[2] = form.long_tokens, form.short_tokens, form.long_chars
+            row[3], row[4], row[5] = form.short_chars, form.score, form.folds
+            row[6] = form.silent
+            row += COLUMNS
+        return rows
+
+    def line(self, uint32_t saying, bint whole):
+        """`etl.pages.compact.forms.Forms.line`."""
+        cdef Form *form = &self.forms[saying]
+        cdef string *line = &form.long_line if whole or form.is_one else &form.short_line
+        return to_str(View(line.data(), line.size()))
+
+    def called(self, uint32_t saying):
+        """`etl.pages.compact.forms.Forms.called`."""
+        cdef Form *form = &self.forms[saying]
+        cdef string *name
+        cdef size_t place
+        cdef list found = [to_str(View(form.key.data() + SAID_AT, form.key.size() - SAID_AT))]
+        for place in range(name_count(self, form[0])):
+            name = name_of(self, form[0], place)
+            found.append(to_str(View(name.data(), name.size())))
+        return tuple(found)
+
+    def having(self, bytes sayings not None, list words not None):
+        """Which of some sayings have each of the words: flags, or None where none has it.
+
+        sayings: int32.
         """
-        cdef const int64_t *row = <const int64_t *> PyBytes_AS_STRING(rows)
-        cdef Form form
-        for long_line, short_line in lines:
-            form.long_tokens, form.short_tokens, form.long_chars, form.short_chars = (
-                row[0], row[1], row[2], row[3]
-            )
-            form.score, form.folds, form.silent = row[4], row[5], row[6] != 0
-            form.long_line = to_utf8(long_line)
-            form.is_one = long_line is short_line
-            form.short_line = b"" if form.is_one else to_utf8(short_line)
-            self.forms.push_back(form)
-            row += 7
+        cdef const int32_t *saying = <const int32_t *> PyBytes_AS_STRING(sayings)
+        cdef size_t count = PyBytes_GET_SIZE(sayings) // sizeof(int32_t), place, at
+        cdef vector[int32_t] wanted  # word -> its place in ``words``, or -1
+        cdef vector[char *] flags
+        cdef vector[uint8_t] having
+        cdef list found = []
+        cdef int64_t number
+        cdef int32_t which
+        cdef Form *form
+        for place in range(count):
+            if not self.forms[saying[place]].indexed:
+                self.add_words_of(self.forms[saying[place]])
+        wanted.assign(self.index.numbers.size(), -1)
+        for word in words:
+            number = self.index.find(word)
+            if number >= 0:
+                wanted[number] = <int32_t> len(found)
+            made = PyBytes_FromStringAndSize(NULL, count)
+            memset(PyBytes_AS_STRING(made), 0, count)
+            flags.push_back(PyBytes_AS_STRING(made))
+            found.append(made)
+        having.assign(flags.size(), False)
+        for place in range(count):
+            form = &self.forms[saying[place]]
+            for at in range(form.first, form.last):
+                which = wanted[self.words[at]]
+                if which >= 0:
+                    flags[which][place] = 1
+                    having[which] = True
+        return [made if having[at] else None for at, made in enumerate(found)]
+
+    cdef int add_words_of(self, Form &form) except -1:
+        cdef string *text
+        cdef size_t place
+        form.first = self.words.size()
+        for place in range(name_count(self, form)):
+            text = name_of(self, form, place)
+            self.index.add(View(text.data(), text.size()), self.words)
+        text = &self.facts[form.number].state
+        self.index.add(View(text.data(), text.size()), self.words)
+        if form.more >= 0:
+            text = &self.mores[form.more]
+            self.index.add(View(text.data(), text.size()), self.words)
+        self.index.add(
+            View(form.key.data() + SAID_AT, form.key.size() - SAID_AT), self.words
+        )
+        form.last = self.words.size()
+        form.indexed = True
+        return 0
 
     cdef int read(self, Tokens tokens, Piece *piece, Names *names) except -1:
         """Note in ``key`` and ``shape`` what counts of a start tag: of its attributes those named.
@@ -118,7 +225,7 @@ cdef class Known:
         for attribute in self.attributes:
             name = lowered(attribute.name, self.small)
             at = name.data()
-            if name.size() > 2 and at[0] == c"o" and at[1] == c"n":
+            if name.size() >= 2 and at[0] == c"o" and at[1] == c"n":
                 self.key.append(2, c"\0")  # whatever it does
                 continue
             if not shaped and name.size() == 5 and memcmp(at, b"class", 5) == 0:
@@ -133,7 +240,7 @@ cdef class Known:
             self.key.append(1, c"=")
             self.key.append(attribute.value.data(), attribute.value.size())
 
-    cdef int tell(self, Tokens tokens, size_t place, known) except -1:
+    cdef int tell(self, Tokens tokens, size_t place) except -1:
         """Note on a start tag what is known of it."""
         cdef Piece *piece = tokens.entries[place].piece
         cdef unordered_map[string, Told].iterator found
@@ -141,7 +248,7 @@ cdef class Known:
         self.read(tokens, piece, &self.looked_at)
         found = self.told.find(self.key)
         if found == self.told.end():
-            told.number, told.kind = known.number(tokens.token(place))
+            self.add_fact(tokens, place, told)
             self.told[self.key] = told
         else:
             told = dereference(found).second
@@ -150,24 +257,58 @@ cdef class Known:
         piece.number, piece.told = told.number, told.kind
         piece.shape = number_of(self.shapes, self.shape)
         piece.more = -1
-        piece.told_by = known.id
+        piece.told_by = self.id
 
-    cdef int32_t more(self, Tokens tokens, size_t place, known) except -1:
+    cdef int add_fact(self, Tokens tokens, size_t place, Told &told) except -1:
+        """Find what a start tag says; the same facts have one number."""
+        cdef Fact fact
+        cdef string key
+        cdef size_t sizes[2]
+        self.tags.fact(tokens, place, fact)
+        sizes[0], sizes[1] = fact.head.size(), fact.state.size()
+        key.append(<char *> sizes, sizeof(sizes))
+        key.append(<char *> &fact.kind, sizeof(fact.kind))
+        key.append(<char *> &fact.matters, sizeof(fact.matters))
+        key.append(fact.head)
+        key.append(fact.state)
+        for place in range(fact.names.size()):
+            sizes[0] = fact.names[place].size()
+            key.append(<char *> sizes, sizeof(sizes[0]))
+            key.append(fact.names[place])
+        told.number, told.kind = number_of(self.numbers, key), fact.kind
+        if told.number == self.facts.size():
+            self.facts.push_back(fact)
+        return 0
+
+    cdef int32_t more(self, Tokens tokens, size_t place) except -1:
         """The number of what tells an element from others."""
         cdef Piece *piece = tokens.entries[place].piece
+        cdef unordered_map[string, int32_t].iterator found
+        cdef string text
         if piece.more < 0:
             self.read(tokens, piece, &self.apart_by)
-            if not self.mores.count(self.key):
-                self.mores[self.key] = known.more(tokens.token(place))
-            piece.more = self.mores[self.key]
+            found = self.told_apart.find(self.key)
+            if found == self.told_apart.end():
+                self.tags.more(piece, text)
+                piece.more = <int32_t> self.mores.size()
+                if self.more_numbers.count(text):
+                    piece.more = self.more_numbers[text]
+                else:
+                    self.more_numbers[text] = piece.more
+                    self.mores.push_back(text)
+                self.told_apart[self.key] = piece.more
+            else:
+                piece.more = dereference(found).second
         return piece.more
 
     cdef uint32_t saying(
-        self, Unit *unit, string &text, uint32_t bits, int32_t more, known
+        self, Unit *unit, string &text, uint32_t bits, int32_t more
     ) except? 0:
         """The number of what an element says."""
         cdef unordered_map[string, uint32_t].iterator found
         cdef uint32_t numbers[4]
+        cdef uint32_t number = <uint32_t> self.forms.size()
+        cdef Form form
         numbers[0], numbers[1], numbers[2] = unit.number, <uint32_t> unit.lent, bits
         numbers[3] = <uint32_t> more
         self.key.assign(<char *> numbers, sizeof(numbers))
@@ -175,14 +316,18 @@ cdef class Known:
         found = self.sayings.find(self.key)
         if found != self.sayings.end():
             return dereference(found).second
-        numbers[0] = known.saying(
-            unit.number, to_str(View(text.data(), text.size())), unit.lent, bits, more
+        self.sayings[self.key] = number
+        form.key = &dereference(self.sayings.find(self.key)).first
+        form.number, form.lent, form.bits, form.more = (
+            unit.number, <int32_t> unit.lent, bits, more
         )
-        self.sayings[self.key] = numbers[0]
-        return numbers[0]
+        form.indexed = False
+        self.forms.push_back(form)
+        make_lines(self, self.forms.back())
+        return number
 
-    def units(self, Tokens tokens not None, known, said):
-        """`etl.pages.compact.units.units_of`. said: as for `say`."""
+    def units(self, Tokens tokens not None, said):
+        """`etl.pages.compact.units.plain_units`. said: as for `say`."""
         cdef vector[Unit] found
         cdef vector[OpenUnit] opened
         cdef unordered_map[uint64_t, uint32_t] places
@@ -195,7 +340,7 @@ cdef class Known:
         cdef size_t place, gone = 0, size
         cdef Py_ssize_t element = -1
         cdef uint64_t key
-        cdef uint32_t owner = known.id, where, bits
+        cdef uint32_t where, bits
         cdef Units result = Units()
         cdef int32_t more
         cdef const char *at
@@ -219,8 +364,8 @@ cdef class Known:
                     element += 1
                     inner = around = opened.back()
                     if not gone:
-                        if piece.told_by != owner:
-                            self.tell(tokens, place, known)
+                        if piece.told_by != self.id:
+                            self.tell(tokens, place)
                         if not piece.told & GOES:
                             key = <uint64_t> around.place << 32 | piece.shape
                             if not places.count(key):
@@ -303,12 +448,10 @@ cdef class Known:
                 unit.leaf and (unit.kind & TYPED or acts and not size)
                 or not size and not unit.kind & CALLED and unit.lent < 0 and (unit.leaf or acts)
             ):
-                more = self.more(tokens, unit.place, known)
+                more = self.more(tokens, unit.place)
             result.elements.push_back(<int32_t> unit.element)
             result.before.push_back(<int32_t> unit.before)
-            result.sayings.push_back(
-                <int32_t> self.saying(unit, self.texts[place], bits, more, known)
-            )
+            result.sayings.push_back(<int32_t> self.saying(unit, self.texts[place], bits, more))
         return result
 
 

@@ -189,4 +189,4 @@ def _read(html: str | bytes) -> Page:
 
 @lru_cache(maxsize=2)
 def _compactor(rules: CompactRules, vocabulary: Vocabulary) -> Compactor:
-    return Compactor(rules, vocabulary.count)
+    return Compactor(rules, vocabulary)

@@ -100,7 +100,7 @@ class Peers:
 
     def __init__(self, pruner: Pruner, vocabulary: Vocabulary) -> None:
         self._pruner, self._vocabulary = pruner, vocabulary
-        self._compactor = Compactor(CompactRules(), vocabulary.count)
+        self._compactor = Compactor(CompactRules(), vocabulary)
         self._pruned = lru_cache(64)(self._prune)
         self._near = lru_cache(16)(lambda html, held: _Near(html, held, pruner))
 

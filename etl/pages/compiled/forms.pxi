@@ -1,0 +1,127 @@
+# The lines of what elements say: `etl.pages.compact.forms` makes them in plain Python.
+
+cdef enum:  # as in `etl.pages.compact.forms`
+    SHORT_TEXT = 80
+    BRIEF_TEXT = 48
+    INNER_TEXT = 32
+    WHOLE_ACTION = 65
+    DOUBLED = 10
+    ACTION_FOLDS = 30
+    OTHER_FOLDS = 45
+    COLUMNS = 7
+
+cdef enum:
+    PARTS = 1000000  # as in `etl.pages.compact.relevance`
+    SAID_AT = 16  # the place of the text in the key of a saying
+
+
+cdef struct Form:  # what elements say, as in `etl.pages.compact.facts.Saying`, and its lines
+    const string *key  # its text from `SAID_AT` on
+    uint32_t number, bits
+    int32_t lent, more
+    string long_line, short_line
+    int64_t long_tokens, short_tokens, long_chars, short_chars, score, folds
+    bint silent, is_one  # is_one: both lines are the long one
+    bint indexed  # its words are in `Known.words`, from `first` up to `last`
+    size_t first, last
+
+
+cdef extern from "math.h":
+    double log2(double) noexcept nogil
+    double rint(double) noexcept nogil
+
+
+cdef int make_lines(Known known, Form &form) except -1:
+    """Write the lines, and find what does not depend on their tokens."""
+    cdef Fact *fact = &known.facts[form.number]
+    cdef const string *more = &known.mores[form.more] if form.more >= 0 else NULL
+    cdef string words, brief, name
+    cdef int64_t most
+    cdef bint is_short = True
+    cdef size_t place, count
+    if not form.bits & INNER:
+        words = brief = form.key.substr(SAID_AT)
+        most = BRIEF_TEXT
+        if fact.kind & ACTS or fact.matters >= OF_HEADING:
+            most = SHORT_TEXT
+        shorten(words, known.most_text)
+        shorten(brief, most)
+    elif not (form.bits & ALONE or fact.is_format):
+        words = form.key.substr(SAID_AT)
+        shorten(words, INNER_TEXT)
+    count = name_count(known, form)
+    for place in range(count):
+        is_short = is_short and characters(name_of(known, form, place)[0]) <= BRIEF_TEXT
+    add_line(known, form, more, words, known.tags.most, form.long_line)
+    form.is_one = brief == words and is_short
+    if not form.is_one:
+        most = min(<int64_t> BRIEF_TEXT, known.tags.most)
+        add_line(known, form, more, brief, most, form.short_line)
+    form.long_chars = characters(form.long_line)
+    form.short_chars = form.long_chars if form.is_one else characters(form.short_line)
+    weigh_saying(fact, form)
+    return 0
+
+
+cdef size_t name_count(Known known, Form &form) noexcept:
+    """How many names an element has: those of its attributes, or one that is lent to it."""
+    cdef size_t count = known.facts[form.number].names.size()
+    if count == 0 and form.lent >= 0:
+        return min(<size_t> 1, known.facts[form.lent].names.size())
+    return count
+
+
+cdef string *name_of(Known known, Form &form, size_t place) noexcept:
+    cdef Fact *own = &known.facts[form.number]
+    return &own.names[place] if own.names.size() else &known.facts[form.lent].names[place]
+
+
+cdef int add_line(
+    Known known, Form &form, const string *more, const string &words, int64_t most, string &out
+) except -1:
+    """Add a line without its number. most: characters of a name."""
+    cdef Fact *fact = &known.facts[form.number]
+    cdef string name
+    cdef size_t place
+    out.append(1, c" ")
+    out.append(fact.head)
+    for place in range(name_count(known, form)):
+        name = name_of(known, form, place)[0]
+        if name == words:
+            continue  # it is not said twice
+        shorten(name, most)
+        out.append(1, c" ")
+        add_quoted(name, out)
+    out.append(fact.state)
+    if more != NULL:
+        out.append(more[0])
+    if words.size():
+        out.append(b": ")
+        out.append(words)
+    out.append(1, c"\n")
+    return 0
+
+
+cdef int weigh_saying(Fact *fact, Form &form) except -1:
+    """Find how much an element matters whatever its line costs, and whether it is silent."""
+    cdef int64_t matters = fact.matters
+    cdef bint has_text = form.key.size() > SAID_AT
+    form.silent = fact.kind & DRAWN or (form.bits & INNER and not fact.kind & SAYS)
+    if has_text and matters < OF_TEXT:
+        matters = OF_TEXT
+        if form.bits & INNER:
+            matters -= 20 if fact.is_format else 3
+    elif not has_text and not fact.kind & SAYS:
+        matters = min(matters, <int64_t> OF_PICTURE) + (3 if form.bits & LEAF else 0)
+        form.silent = True
+    if form.bits & WRAPS and not has_text and not fact.kind & CALLED and matters < OF_CONTROL:
+        matters = min(matters, <int64_t> WHOLE_ACTION if fact.is_pressed else <int64_t> OF_PICTURE)
+    if not form.bits & COVERED:
+        form.score = matters * PARTS
+    elif matters >= OF_CONTROL:
+        form.score = matters * PARTS * 6 // 10  # a script may show it
+    else:
+        form.score = matters * (PARTS // 5)
+        form.silent = True
+    form.folds = PARTS * (<int64_t> ACTION_FOLDS if fact.kind & ACTS else <int64_t> OTHER_FOLDS)
+    return 0

@@ -1,0 +1,47 @@
+# The words of texts, as `etl.pages.compact.relevance.words_of` finds them in plain Python.
+
+cdef class WordIndex:
+    """Numbers the words of texts, in lower case. words_of: in plain Python, for other alphabets."""
+
+    cdef object words_of
+    cdef unordered_map[string, uint32_t] numbers
+    cdef unordered_map[string, vector[uint32_t]] mixed  # runs that are not ASCII alone: their words
+    cdef string run
+
+    def __cinit__(self, words_of):
+        self.words_of = words_of
+
+    cdef int64_t find(self, str word) except -2:
+        """The number of a word; -1 if no text has had it."""
+        cdef unordered_map[string, uint32_t].iterator found = self.numbers.find(to_utf8(word))
+        return -1 if found == self.numbers.end() else dereference(found).second
+
+    cdef int add(self, View text, vector[uint32_t] &found) except -1:
+        """Add the numbers of the words of a text."""
+        cdef const char *at = text.data(), *end = at + text.size()
+        cdef bint ascii
+        if memmem(at, text.size(), b"\xce\xa3", 2) != NULL:
+            return self.ask(text, found)  # how a sigma is in lower case, the text around it decides
+        while at < end:
+            self.run.clear()
+            ascii = True
+            while at < end and (at[0] & 0x80 or is_letter(at[0]) or c"0" <= at[0] <= c"9"):
+                ascii = ascii and not at[0] & 0x80
+                self.run.append(1, lower(at[0]))
+                at += 1
+            if self.run.empty():
+                at += 1
+            elif ascii:
+                found.push_back(number_of(self.numbers, self.run))
+            else:
+                if not self.mixed.count(self.run):
+                    self.ask(View(self.run.data(), self.run.size()), self.mixed[self.run])
+                found.insert(
+                    found.end(), self.mixed[self.run].begin(), self.mixed[self.run].end()
+                )
+        return 0
+
+    cdef int ask(self, View text, vector[uint32_t] &found) except -1:
+        for word in sorted(self.words_of(to_str(text))):
+            found.push_back(number_of(self.numbers, to_utf8(word)))
+        return 0
