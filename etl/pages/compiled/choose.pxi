@@ -51,7 +51,7 @@ cdef class Units:
         self.known.met.resize(self.known.forms.size())
         for place in range(self.elements.size()):
             saying = self.sayings[place]
-            form = &self.known.forms[saying]
+            form = self.known.forms[saying]
             number, size = last - self.elements[place], 0
             while number >= 10:
                 number //= 10
@@ -180,7 +180,7 @@ cdef class Units:
         cdef size_t place
         cdef Form *form
         for place in range(forms.size()):
-            form = &self.known.forms[self.sayings[place]]
+            form = self.known.forms[self.sayings[place]]
             if forms[place] == NONE:
                 if form.silent:
                     silent_chars += form.long_chars

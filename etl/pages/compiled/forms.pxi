@@ -12,12 +12,12 @@ cdef enum:  # as in `etl.pages.compact.forms`
 
 cdef enum:
     PARTS = 1000000  # as in `etl.pages.compact.relevance`
-    SAID_AT = 16  # the place of the text in the key of a saying
 
 
 cdef struct Form:  # what elements say, as in `etl.pages.compact.facts.Saying`, and its lines
-    const string *key  # its text from `SAID_AT` on
-    uint32_t number, bits
+    View at  # its key
+    View text
+    uint32_t saying, number, bits
     int32_t lent, more
     string long_line, short_line
     int64_t long_tokens, short_tokens, long_chars, short_chars, score, folds
@@ -40,14 +40,14 @@ cdef int make_lines(Known known, Form &form) except -1:
     cdef bint is_short = True
     cdef size_t place, count
     if not form.bits & INNER:
-        words = brief = form.key.substr(SAID_AT)
+        words = brief = string(form.text.data(), form.text.size())
         most = BRIEF_TEXT
         if fact.kind & ACTS or fact.matters >= OF_HEADING:
             most = SHORT_TEXT
         shorten(words, known.most_text)
         shorten(brief, most)
     elif not (form.bits & ALONE or fact.is_format):
-        words = form.key.substr(SAID_AT)
+        words = string(form.text.data(), form.text.size())
         shorten(words, INNER_TEXT)
     count = name_count(known, form)
     for place in range(count):
@@ -105,7 +105,7 @@ cdef int add_line(
 cdef int weigh_saying(Fact *fact, Form &form) except -1:
     """Find how much an element matters whatever its line costs, and whether it is silent."""
     cdef int64_t matters = fact.matters
-    cdef bint has_text = form.key.size() > SAID_AT
+    cdef bint has_text = form.text.size() != 0
     form.silent = fact.kind & DRAWN or (form.bits & INNER and not fact.kind & SAYS)
     if has_text and matters < OF_TEXT:
         matters = OF_TEXT

@@ -27,8 +27,7 @@ cdef struct Piece:
     uint32_t told_by  # the `etl.pages.compact.facts.Known` of the next four
     uint32_t number, told, shape
     int32_t more  # negative: not known yet
-    const char *said  # its text as in `etl.pages.compact.units.said`; NULL: not made yet
-    uint32_t said_size
+    uint32_t said_by, said_number  # of its text, in the `Known` of that id
 
 
 cdef struct Entry:  # a token of a page; end: that of a raw element's content

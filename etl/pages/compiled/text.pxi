@@ -84,6 +84,31 @@ cdef extern from *:
             return *place(sought, key) = &all.back();
         }
     };
+    struct StepmillPairs { /* numbers of pairs of numbers, from 1 in the order of their first use */
+        std::vector<std::pair<uint64_t, uint32_t>> slots; /* a power of two; half are free */
+        uint32_t used = 0;
+        void clear() { slots.assign(256, {0, 0}); used = 0; }
+        std::pair<uint64_t, uint32_t> &place(uint64_t pair) {
+            for (size_t at = stepmill_mix(pair ^ stepmill_seed, 0x2d358dccaa6c78a5ull);; at++) {
+                auto &slot = slots[at & (slots.size() - 1)];
+                if (!slot.second || slot.first == pair) return slot;
+            }
+        }
+        uint32_t number(uint32_t one, uint32_t other) {
+            uint64_t pair = (uint64_t) one << 32 | other;
+            auto *slot = &place(pair);
+            if (slot->second) return slot->second;
+            if (2 * ++used > slots.size()) {
+                auto old = std::move(slots);
+                slots.assign(2 * old.size(), {0, 0});
+                for (auto &each : old)
+                    if (each.second) place(each.first) = each;
+                slot = &place(pair);
+            }
+            *slot = {pair, used};
+            return used;
+        }
+    };
     """
     uint64_t stepmill_seed
     cppclass View "std::string_view":
@@ -101,6 +126,11 @@ cdef extern from *:
         size_t size "all.size"()
         Value *find(View key)
         Value *add(View key) except +
+    cppclass Pairs "StepmillPairs":
+        Pairs()
+        uint32_t used
+        void clear() except +
+        uint32_t number(uint32_t one, uint32_t other) except +
     cppclass Out "StepmillOut":
         Out()
         size_t used

@@ -12,6 +12,8 @@ cdef struct Unit:
     Py_ssize_t element, host, lent
     size_t place
     uint32_t number, kind, before
+    uint32_t text  # the number of its text; 0 is empty
+    bint joined  # of several pieces, which are in `Known.texts`
     bint hidden, broken, leaf, wraps
 
 
@@ -31,7 +33,8 @@ cdef struct Names:  # of attributes
     uint64_t firsts[LENGTHS]  # by length: their first letters
 
 
-cdef struct Told:
+cdef struct Numbered:  # what a key stands for; kind: bits of a `Fact`
+    View at
     uint32_t number, kind
 
 
@@ -47,16 +50,18 @@ cdef class Known:
     cdef uint32_t id
     cdef StartTags tags
     cdef WordIndex index
-    cdef unordered_map[string, Told] told
-    cdef unordered_map[string, uint32_t] shapes, sayings, numbers
-    cdef unordered_map[string, int32_t] told_apart, more_numbers
+    cdef Arena bytes  # of the keys of the tables
+    cdef Table[Numbered] told, shapes, numbers, told_apart, more_numbers, said_numbers
+    cdef Table[Form] sayings
     cdef vector[Fact] facts
     cdef vector[string] mores
     cdef Names looked_at, apart_by
     cdef vector[Attribute] attributes
+    cdef vector[View] said  # texts by number
     cdef vector[string] texts  # of the elements of the page that is read; they keep their room
+    cdef Pairs places  # (place, shape) -> the place of such elements there, in that page
     cdef string key, shape, small
-    cdef vector[Form] forms  # by saying
+    cdef vector[Form *] forms  # by saying
     cdef size_t counted  # forms whose tokens are known
     cdef int64_t most_text  # characters of a text
     cdef vector[uint32_t] words  # of forms
@@ -82,6 +87,7 @@ cdef class Known:
         self.tags, self.index = StartTags(most_value, tables, facts), WordIndex(relevance.words_of)
         self.shape_of = facts.shape_of
         self.sizes, self.folds, self.repeats = sizes, folds, repeats
+        self.text_number(View())
         for name in tables.LOOKED_AT:
             add_name(self.looked_at, to_utf8(name))
         for name in tables.TOLD_APART_BY:
@@ -91,6 +97,7 @@ cdef class Known:
         """How many things of one kind are remembered, of that of which there are most."""
         return max(
             self.told.size(), self.shapes.size(), self.told_apart.size(), self.forms.size(),
+            self.said.size(),
             self.words.size() // 16, self.index.numbers.size() // 2,
         )
 
@@ -110,7 +117,7 @@ cdef class Known:
         cdef size_t place
         cdef Form *form
         for place in range(self.counted, self.forms.size()):
-            form = &self.forms[place]
+            form = self.forms[place]
             form.long_tokens = form.short_tokens = next[0]
             next += 1
             if not form.is_one:
@@ -130,7 +137,7 @@ cdef class Known:
         cdef int64_t *row = <int64_t *> PyBytes_AS_STRING(rows)
         cdef Form *form
         for place in range(count):
-            form = &self.forms[saying[place]]
+            form = self.forms[saying[place]]
             row[0], row[1], row[2] = form.long_tokens, form.short_tokens, form.long_chars
             row[3], row[4], row[5] = form.short_chars, form.score, form.folds
             row[6] = form.silent
@@ -139,16 +146,16 @@ cdef class Known:
 
     def line(self, uint32_t saying, bint whole):
         """`etl.pages.compact.forms.Forms.line`."""
-        cdef Form *form = &self.forms[saying]
+        cdef Form *form = self.forms[saying]
         cdef string *line = &form.long_line if whole or form.is_one else &form.short_line
         return to_str(View(line.data(), line.size()))
 
     def called(self, uint32_t saying):
         """`etl.pages.compact.forms.Forms.called`."""
-        cdef Form *form = &self.forms[saying]
+        cdef Form *form = self.forms[saying]
         cdef string *name
         cdef size_t place
-        cdef list found = [to_str(View(form.key.data() + SAID_AT, form.key.size() - SAID_AT))]
+        cdef list found = [to_str(form.text)]
         for place in range(name_count(self, form[0])):
             name = name_of(self, form[0], place)
             found.append(to_str(View(name.data(), name.size())))
@@ -170,7 +177,7 @@ cdef class Known:
         cdef Form *form
         for place in range(count):
             if not self.forms[saying[place]].indexed:
-                self.add_words_of(self.forms[saying[place]])
+                self.add_words_of(self.forms[saying[place]][0])
         wanted.assign(self.index.numbers.size(), -1)
         for word in words:
             number = self.index.find(word)
@@ -182,7 +189,7 @@ cdef class Known:
             found.append(made)
         having.assign(flags.size(), False)
         for place in range(count):
-            form = &self.forms[saying[place]]
+            form = self.forms[saying[place]]
             for at in range(form.first, form.last):
                 which = wanted[self.words[at]]
                 if which >= 0:
@@ -196,15 +203,13 @@ cdef class Known:
         form.first = self.words.size()
         for place in range(name_count(self, form)):
             text = name_of(self, form, place)
-            self.index.add(View(text.data(), text.size()), self.words)
+            self.index.add(view_of(text[0]), self.words)
         text = &self.facts[form.number].state
-        self.index.add(View(text.data(), text.size()), self.words)
+        self.index.add(view_of(text[0]), self.words)
         if form.more >= 0:
             text = &self.mores[form.more]
-            self.index.add(View(text.data(), text.size()), self.words)
-        self.index.add(
-            View(form.key.data() + SAID_AT, form.key.size() - SAID_AT), self.words
-        )
+            self.index.add(view_of(text[0]), self.words)
+        self.index.add(form.text, self.words)
         form.last = self.words.size()
         form.indexed = True
         return 0
@@ -243,23 +248,22 @@ cdef class Known:
     cdef int tell(self, Tokens tokens, size_t place) except -1:
         """Note on a start tag what is known of it."""
         cdef Piece *piece = tokens.entries[place].piece
-        cdef unordered_map[string, Told].iterator found
-        cdef Told told
+        cdef Numbered *found
+        cdef Numbered told
         self.read(tokens, piece, &self.looked_at)
-        found = self.told.find(self.key)
-        if found == self.told.end():
-            self.add_fact(tokens, place, told)
-            self.told[self.key] = told
-        else:
-            told = dereference(found).second
+        found = self.told.find(view_of(self.key))
+        if found == NULL:
+            self.add_fact(tokens, place, told)  # which looks for no key of ``told``
+            found = self.told.add(keep(self.bytes, self.key))
+            found.number, found.kind = told.number, told.kind
+        piece.number, piece.told = found.number, found.kind
         if not self.plain:
             self.shape = to_utf8(self.shape_of(tokens.token(place)))
-        piece.number, piece.told = told.number, told.kind
-        piece.shape = number_of(self.shapes, self.shape)
+        piece.shape = number_of(self.shapes, self.bytes, self.shape)
         piece.more = -1
         piece.told_by = self.id
 
-    cdef int add_fact(self, Tokens tokens, size_t place, Told &told) except -1:
+    cdef int add_fact(self, Tokens tokens, size_t place, Numbered &told) except -1:
         """Find what a start tag says; the same facts have one number."""
         cdef Fact fact
         cdef string key
@@ -275,7 +279,7 @@ cdef class Known:
             sizes[0] = fact.names[place].size()
             key.append(<char *> sizes, sizeof(sizes[0]))
             key.append(fact.names[place])
-        told.number, told.kind = number_of(self.numbers, key), fact.kind
+        told.number, told.kind = number_of(self.numbers, self.bytes, key), fact.kind
         if told.number == self.facts.size():
             self.facts.push_back(fact)
         return 0
@@ -283,69 +287,90 @@ cdef class Known:
     cdef int32_t more(self, Tokens tokens, size_t place) except -1:
         """The number of what tells an element from others."""
         cdef Piece *piece = tokens.entries[place].piece
-        cdef unordered_map[string, int32_t].iterator found
+        cdef Numbered *found
         cdef string text
         if piece.more < 0:
             self.read(tokens, piece, &self.apart_by)
-            found = self.told_apart.find(self.key)
-            if found == self.told_apart.end():
+            found = self.told_apart.find(view_of(self.key))
+            if found == NULL:
                 self.tags.more(piece, text)
-                piece.more = <int32_t> self.mores.size()
-                if self.more_numbers.count(text):
-                    piece.more = self.more_numbers[text]
-                else:
-                    self.more_numbers[text] = piece.more
+                found = self.told_apart.add(keep(self.bytes, self.key))
+                found.number = number_of(self.more_numbers, self.bytes, text)
+                if found.number == self.mores.size():
                     self.mores.push_back(text)
-                self.told_apart[self.key] = piece.more
-            else:
-                piece.more = dereference(found).second
+            piece.more = <int32_t> found.number
         return piece.more
 
-    cdef uint32_t saying(
-        self, Unit *unit, string &text, uint32_t bits, int32_t more
-    ) except? 0:
+    cdef uint32_t text_number(self, View text) except? 0:
+        """The number of a text."""
+        cdef Numbered *found = self.said_numbers.find(text)
+        if found == NULL:
+            text = self.bytes.keep(text.data(), text.size())
+            found = self.said_numbers.add(text)
+            found.number = <uint32_t> self.said.size()
+            self.said.push_back(text)
+        return found.number
+
+    cdef uint32_t said_by(self, Tokens tokens, size_t place, said) except? 0:
+        """The number of the text of a token. said: as for `say`."""
+        cdef Piece *piece = tokens.entries[place].piece
+        if piece.is_raw:
+            own = to_utf8(said(tokens.token(place).text))
+            return self.text_number(view(own))
+        if piece.said_by != self.id:
+            say(piece, said, self.key)
+            piece.said_number = self.text_number(view_of(self.key))
+            piece.said_by = self.id
+        return piece.said_number
+
+    cdef int add_text(self, Unit &unit, string &text, uint32_t number) except -1:
+        """Add a text to that of an element. text: where the texts of the element are joined."""
+        if not unit.joined:
+            if not unit.text:
+                unit.text = number
+                return 0
+            text.assign(self.said[unit.text].data(), self.said[unit.text].size())
+            unit.joined = True
+        text.append(1, c" ")
+        text.append(self.said[number].data(), self.said[number].size())
+        return 0
+
+    cdef uint32_t saying(self, Unit *unit, uint32_t bits, int32_t more) except? 0:
         """The number of what an element says."""
-        cdef unordered_map[string, uint32_t].iterator found
-        cdef uint32_t numbers[4]
-        cdef uint32_t number = <uint32_t> self.forms.size()
-        cdef Form form
+        cdef uint32_t numbers[5]
+        cdef Form *form
+        cdef View key = View(<char *> numbers, sizeof(numbers))
         numbers[0], numbers[1], numbers[2] = unit.number, <uint32_t> unit.lent, bits
-        numbers[3] = <uint32_t> more
-        self.key.assign(<char *> numbers, sizeof(numbers))
-        self.key.append(text)
-        found = self.sayings.find(self.key)
-        if found != self.sayings.end():
-            return dereference(found).second
-        self.sayings[self.key] = number
-        form.key = &dereference(self.sayings.find(self.key)).first
-        form.number, form.lent, form.bits, form.more = (
-            unit.number, <int32_t> unit.lent, bits, more
-        )
-        form.indexed = False
-        self.forms.push_back(form)
-        make_lines(self, self.forms.back())
-        return number
+        numbers[3], numbers[4] = <uint32_t> more, unit.text
+        form = self.sayings.find(key)
+        if form == NULL:
+            form = self.sayings.add(self.bytes.keep(key.data(), key.size()))
+            form.saying = <uint32_t> self.forms.size()
+            form.number, form.lent, form.bits, form.more = (
+                unit.number, <int32_t> unit.lent, bits, more
+            )
+            form.text = self.said[unit.text]
+            form.indexed = False
+            make_lines(self, form[0])
+            self.forms.push_back(form)
+        return form.saying
 
     def units(self, Tokens tokens not None, said):
         """`etl.pages.compact.units.plain_units`. said: as for `say`."""
         cdef vector[Unit] found
         cdef vector[OpenUnit] opened
-        cdef unordered_map[uint64_t, uint32_t] places
-        cdef unordered_map[uint64_t, uint32_t].iterator at_place
         cdef vector[uint32_t] met, alike
         cdef OpenUnit around, inner
         cdef Unit *unit
         cdef Piece *piece
         cdef Tag *tag
-        cdef size_t place, gone = 0, size
+        cdef size_t place, gone = 0
         cdef Py_ssize_t element = -1
-        cdef uint64_t key
-        cdef uint32_t where, bits
+        cdef uint32_t where, bits, text, gap = self.text_number(View(b"_", 1))
         cdef Units result = Units()
         cdef int32_t more
-        cdef const char *at
         cdef bint inline, acts
-        cdef bytes own
+        self.places.clear()
         met.push_back(0)
         opened.push_back(OpenUnit(NULL, -1, -1, -1, 0, False))
         try:
@@ -367,15 +392,13 @@ cdef class Known:
                         if piece.told_by != self.id:
                             self.tell(tokens, place)
                         if not piece.told & GOES:
-                            key = <uint64_t> around.place << 32 | piece.shape
-                            if not places.count(key):
-                                places[key] = <uint32_t> met.size()
+                            where = self.places.number(around.place, piece.shape)
+                            if where == met.size():
                                 met.push_back(0)
-                            where = places[key]
                             inline = piece.told & INLINE and around.host >= 0
                             if (
                                 not inline and piece.kind == START and around.host >= 0
-                                and self.texts[around.host].size()
+                                and found[around.host].text
                             ):
                                 found[around.host].broken = True
                             if around.unit >= 0:
@@ -394,11 +417,11 @@ cdef class Known:
                                 alike.resize(piece.shape + 1)
                             found.push_back(Unit(
                                 element, around.host if inline else -1, -1, place, piece.number,
-                                piece.told, max(2 * met[where], alike[piece.shape]), inner.hidden, False, True, False
+                                piece.told, max(2 * met[where], alike[piece.shape]), 0, False,
+                                inner.hidden, False, True, False
                             ))
                             if self.texts.size() < found.size():
                                 self.texts.emplace_back()
-                            self.texts[found.size() - 1].clear()
                             met[where] += 1
                             alike[piece.shape] += piece.told & FILLED == 0
                         elif piece.kind == START:
@@ -409,22 +432,16 @@ cdef class Known:
                         piece.tag.opened += 1
                 if gone or opened.back().host < 0:
                     continue
-                if piece.is_raw:
-                    own = to_utf8(said(tokens.token(place).text))
-                    at, size = PyBytes_AS_STRING(own), len(own)
-                else:
-                    if piece.said == NULL:
-                        say(tokens, piece, said)
-                    at, size = piece.said, piece.said_size
-                if not size:
+                text = self.said_by(tokens, place, said)
+                if not text:
                     continue
                 around = opened.back()
                 if around.unit != around.host:
-                    add_words(&self.texts[around.unit], at, size)
+                    self.add_text(found[around.unit], self.texts[around.unit], text)
                 if found[around.host].broken:
-                    add_words(&self.texts[around.host], b"_", 1)
+                    self.add_text(found[around.host], self.texts[around.host], gap)
                     found[around.host].broken = False
-                add_words(&self.texts[around.host], at, size)
+                self.add_text(found[around.host], self.texts[around.host], text)
         finally:
             while opened.size() > 1:
                 opened.back().tag.opened = 0
@@ -434,24 +451,26 @@ cdef class Known:
         result.before.reserve(found.size())
         result.sayings.reserve(found.size())
         for place in range(found.size()):
+            if found[place].joined:
+                found[place].text = self.text_number(view_of(self.texts[place]))
+        for place in range(found.size()):
             unit = &found[place]
             bits = (LEAF if unit.leaf else 0) | (WRAPS if unit.wraps else 0)
             bits |= COVERED if unit.hidden else 0
             if unit.host >= 0:
-                bits |= INNER | (ALONE if self.texts[place] == self.texts[unit.host] else 0)
-            size = self.texts[place].size()
-            if size or unit.kind & CALLED:
+                bits |= INNER | (ALONE if unit.text == found[unit.host].text else 0)
+            if unit.text or unit.kind & CALLED:
                 unit.lent = -1
             acts = unit.kind & ACTS != 0
             more = -1
             if (
-                unit.leaf and (unit.kind & TYPED or acts and not size)
-                or not size and not unit.kind & CALLED and unit.lent < 0 and (unit.leaf or acts)
+                unit.leaf and (unit.kind & TYPED or acts and not unit.text)
+                or not unit.text and not unit.kind & CALLED and unit.lent < 0 and (unit.leaf or acts)
             ):
                 more = self.more(tokens, unit.place)
             result.elements.push_back(<int32_t> unit.element)
             result.before.push_back(<int32_t> unit.before)
-            result.sayings.push_back(<int32_t> self.saying(unit, self.texts[place], bits, more))
+            result.sayings.push_back(<int32_t> self.saying(unit, bits, more))
         return result
 
 
@@ -470,14 +489,21 @@ cdef inline bint has_name(Names *names, View name) except -1:
     return names.all.count(string(name.data(), size)) != 0
 
 
-cdef uint32_t number_of(unordered_map[string, uint32_t] &numbers, string &what) except? 0:
+cdef inline View view_of(const string &text) noexcept:
+    return View(text.data(), text.size())
+
+
+cdef inline View keep(Arena &bytes, const string &key) except *:
+    return bytes.keep(key.data(), key.size())
+
+
+cdef uint32_t number_of(Table[Numbered] &numbers, Arena &bytes, const string &key) except? 0:
     """The number of something: how many others were asked for before it."""
-    cdef unordered_map[string, uint32_t].iterator found = numbers.find(what)
-    if found != numbers.end():
-        return dereference(found).second
-    cdef uint32_t number = <uint32_t> numbers.size()
-    numbers[what] = number
-    return number
+    cdef Numbered *found = numbers.find(view_of(key))
+    if found == NULL:
+        found = numbers.add(keep(bytes, key))
+        found.number = <uint32_t> numbers.size() - 1
+    return found.number
 
 
 cdef bint counts(View name, View value) noexcept:
@@ -492,30 +518,21 @@ cdef bint counts(View name, View value) noexcept:
     return False
 
 
-cdef int say(Tokens tokens, Piece *piece, said) except -1:
-    """Note the text of a piece that is not raw. said: makes one of a text, in plain Python."""
+cdef int say(Piece *piece, said, string &out) except -1:
+    """Write the text of a piece that is not raw. said: makes one of a text, in plain Python."""
     cdef const char *at = piece.at.data() + piece.rest
     cdef size_t size = piece.at.size() - piece.rest
-    cdef string text
     cdef char *end = NULL
     if memchr(at, c"&", size) == NULL and memmem(at, size, b"::", 2) == NULL:
-        text.resize(size + 1)
-        end = one_line(at, size, &text[0])
+        out.resize(size + 1)
+        end = one_line(at, size, &out[0])
     if end != NULL:
-        size = end - &text[0]
-        text.resize(size - 1 if size else 0)  # without the space at the end
+        size = end - &out[0]
+        out.resize(size - 1 if size else 0)  # without the space at the end
     else:
         made = to_utf8(said(resolve(to_str(View(at, size)))))
-        text.assign(<const char *> made, len(made))
-    piece.said_size = <uint32_t> text.size()
-    piece.said = tokens.reader.keep(View(text.data(), text.size())).data()
+        out.assign(<const char *> made, len(made))
     return 0
-
-
-cdef void add_words(string *text, const char *at, size_t size) noexcept:
-    if text.size():
-        text.append(1, c" ")
-    text.append(at, size)
 
 
 cdef bytes bytes_of(vector[int32_t] &numbers):

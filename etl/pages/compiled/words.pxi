@@ -4,7 +4,8 @@ cdef class WordIndex:
     """Numbers the words of texts, in lower case. words_of: in plain Python, for other alphabets."""
 
     cdef object words_of
-    cdef unordered_map[string, uint32_t] numbers
+    cdef Arena bytes
+    cdef Table[Numbered] numbers
     cdef unordered_map[string, vector[uint32_t]] mixed  # runs that are not ASCII alone: their words
     cdef string run
 
@@ -13,8 +14,9 @@ cdef class WordIndex:
 
     cdef int64_t find(self, str word) except -2:
         """The number of a word; -1 if no text has had it."""
-        cdef unordered_map[string, uint32_t].iterator found = self.numbers.find(to_utf8(word))
-        return -1 if found == self.numbers.end() else dereference(found).second
+        cdef bytes utf8 = to_utf8(word)
+        cdef Numbered *found = self.numbers.find(view(utf8))
+        return -1 if found == NULL else <int64_t> found.number
 
     cdef int add(self, View text, vector[uint32_t] &found) except -1:
         """Add the numbers of the words of a text."""
@@ -32,7 +34,7 @@ cdef class WordIndex:
             if self.run.empty():
                 at += 1
             elif ascii:
-                found.push_back(number_of(self.numbers, self.run))
+                found.push_back(number_of(self.numbers, self.bytes, self.run))
             else:
                 if not self.mixed.count(self.run):
                     self.ask(View(self.run.data(), self.run.size()), self.mixed[self.run])
@@ -43,5 +45,5 @@ cdef class WordIndex:
 
     cdef int ask(self, View text, vector[uint32_t] &found) except -1:
         for word in sorted(self.words_of(to_str(text))):
-            found.push_back(number_of(self.numbers, to_utf8(word)))
+            found.push_back(number_of(self.numbers, self.bytes, to_utf8(word)))
         return 0
