@@ -43,35 +43,35 @@ cdef class Units:
         cdef size_t place, size
         cdef int64_t number, most
         cdef int32_t saying
-        cdef Form *form
+        cdef Weight *weight
         self.last = last
         self.long_tokens.reserve(self.elements.size())
         self.short_tokens.reserve(self.elements.size())
         self.score.reserve(self.elements.size())
-        self.known.met.resize(self.known.forms.size())
+        self.known.said_before.resize(self.known.forms.size())
         for place in range(self.elements.size()):
             saying = self.sayings[place]
-            form = self.known.forms[saying]
+            weight = &self.known.weights[saying]
             number, size = last - self.elements[place], 0
             while number >= 10:
                 number //= 10
                 size += 1
-            self.long_tokens.push_back(sizes[0][size] + form.long_tokens)
-            self.short_tokens.push_back(sizes[0][size] + form.short_tokens)
+            self.long_tokens.push_back(sizes[0][size] + weight.long_tokens)
+            self.short_tokens.push_back(sizes[0][size] + weight.short_tokens)
             most = folds[0][min(<size_t> self.before[place], folds.size() - 1)]
-            most = min(form.folds, most)
-            most += repeats[0][min(<size_t> self.known.met[saying], repeats.size() - 1)]
-            self.known.met[saying] += 1
-            self.score.push_back(form.score - most)
+            most = min(weight.folds, most)
+            most += repeats[0][min(<size_t> self.known.said_before[saying], repeats.size() - 1)]
+            self.known.said_before[saying] += 1
+            self.score.push_back(weight.score - most)
         for place in range(self.elements.size()):
-            self.known.met[self.sayings[place]] = 0
+            self.known.said_before[self.sayings[place]] = 0
 
     def scores(self):
         """See `etl.pages.compact.choose.Lines`."""
         cdef vector[uint8_t] silent
         cdef size_t place
         for place in range(self.elements.size()):
-            silent.push_back(self.known.forms[self.sayings[place]].silent)
+            silent.push_back(self.known.weights[self.sayings[place]].silent)
         return (
             PyBytes_FromStringAndSize(
                 <char *> self.score.data(), self.score.size() * sizeof(int64_t)
@@ -97,7 +97,7 @@ cdef class Units:
         cdef size_t place
         forms.assign(self.elements.size(), WHOLE)
         for place in range(self.elements.size()):
-            if self.known.forms[self.sayings[place]].silent:
+            if self.known.weights[self.sayings[place]].silent:
                 quiet.push_back(<int32_t> place)
                 sum += self.short_tokens[place]
         if sum <= extras:
@@ -168,7 +168,7 @@ cdef class Units:
             if rank[place] < most:
                 tokens += mark_tokens(cut)
                 cut = 0
-            elif not self.known.forms[self.sayings[place]].silent:
+            elif not self.known.weights[self.sayings[place]].silent:
                 cut += 1
         return tokens + mark_tokens(cut)
 
@@ -182,7 +182,7 @@ cdef class Units:
         for place in range(forms.size()):
             form = self.known.forms[self.sayings[place]]
             if forms[place] == NONE:
-                if form.silent:
+                if form.weight.silent:
                     silent_chars += form.long_chars
                 else:
                     cut_chars += form.long_chars

@@ -14,14 +14,21 @@ cdef enum:
     PARTS = 1000000  # as in `etl.pages.compact.relevance`
 
 
+cdef struct Weight:  # of a saying: what decides whether its line stays
+    int64_t score, folds
+    int32_t long_tokens, short_tokens
+    uint8_t silent
+
+
 cdef struct Form:  # what elements say, as in `etl.pages.compact.facts.Saying`, and its lines
     View at  # its key
     View text
     uint32_t saying, number, bits
     int32_t lent, more
     string long_line, short_line
-    int64_t long_tokens, short_tokens, long_chars, short_chars, score, folds
-    bint silent, is_one  # is_one: both lines are the long one
+    int64_t long_chars, short_chars
+    Weight weight
+    bint is_one  # both lines are the long one
     bint indexed  # its words are in `Known.words`, from `first` up to `last`
     size_t first, last
 
@@ -106,22 +113,22 @@ cdef int weigh_saying(Fact *fact, Form &form) except -1:
     """Find how much an element matters whatever its line costs, and whether it is silent."""
     cdef int64_t matters = fact.matters
     cdef bint has_text = form.text.size() != 0
-    form.silent = fact.kind & DRAWN or (form.bits & INNER and not fact.kind & SAYS)
+    form.weight.silent = fact.kind & DRAWN != 0 or (form.bits & INNER != 0 and not fact.kind & SAYS)
     if has_text and matters < OF_TEXT:
         matters = OF_TEXT
         if form.bits & INNER:
             matters -= 20 if fact.is_format else 3
     elif not has_text and not fact.kind & SAYS:
         matters = min(matters, <int64_t> OF_PICTURE) + (3 if form.bits & LEAF else 0)
-        form.silent = True
+        form.weight.silent = True
     if form.bits & WRAPS and not has_text and not fact.kind & CALLED and matters < OF_CONTROL:
         matters = min(matters, <int64_t> WHOLE_ACTION if fact.is_pressed else <int64_t> OF_PICTURE)
     if not form.bits & COVERED:
-        form.score = matters * PARTS
+        form.weight.score = matters * PARTS
     elif matters >= OF_CONTROL:
-        form.score = matters * PARTS * 6 // 10  # a script may show it
+        form.weight.score = matters * PARTS * 6 // 10  # a script may show it
     else:
-        form.score = matters * (PARTS // 5)
-        form.silent = True
-    form.folds = PARTS * (<int64_t> ACTION_FOLDS if fact.kind & ACTS else <int64_t> OTHER_FOLDS)
+        form.weight.score = matters * (PARTS // 5)
+        form.weight.silent = True
+    form.weight.folds = PARTS * (<int64_t> ACTION_FOLDS if fact.kind & ACTS else <int64_t> OTHER_FOLDS)
     return 0

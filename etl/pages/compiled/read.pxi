@@ -24,10 +24,12 @@ cdef struct Piece:
     bint removable
     bint is_known
     uint32_t what  # its start tag is, as in `etl.pages.obstacles.outline`; if it is known
-    uint32_t told_by  # the `etl.pages.compact.facts.Known` of the next four
+    uint32_t told_by  # the `Known` of the next four, and of the last four
     uint32_t number, told, shape
     int32_t more  # negative: not known yet
     uint32_t said_by, said_number  # of its text, in the `Known` of that id
+    uint32_t said, bits, saying  # what its element said last, and the text, bits and name of it
+    int32_t lent
 
 
 cdef struct Entry:  # a token of a page; end: that of a raw element's content

@@ -9,19 +9,18 @@ cdef enum:  # as in `etl.pages.compact.units`
 
 
 cdef struct Unit:
-    Py_ssize_t element, host, lent
-    size_t place
-    uint32_t number, kind, before
+    int32_t element, host, lent
+    uint32_t entry, number, kind, before
     uint32_t text  # the number of its text; 0 is empty
-    bint joined  # of several pieces, which are in `Known.texts`
-    bint hidden, broken, leaf, wraps
+    uint8_t joined  # of several pieces, which are in `Known.texts`
+    uint8_t hidden, broken, leaf, wraps
 
 
 cdef struct OpenUnit:  # an open element, as in `etl.pages.compact.units`
     Tag *tag
-    Py_ssize_t unit, host, acted
+    int32_t unit, host, acted
     uint32_t place
-    bint hidden
+    uint8_t hidden
 
 
 cdef enum:
@@ -37,6 +36,9 @@ cdef struct Numbered:  # what a key stands for; kind: bits of a `Fact`
     View at
     uint32_t number, kind
 
+
+cdef enum:
+    NO_SAYING = 0xFFFFFFFF
 
 cdef uint32_t knowns = 0  # made so far
 
@@ -59,14 +61,18 @@ cdef class Known:
     cdef vector[Attribute] attributes
     cdef vector[View] said  # texts by number
     cdef vector[string] texts  # of the elements of the page that is read; they keep their room
-    cdef Pairs places  # (place, shape) -> the place of such elements there, in that page
+    cdef Pairs places  # (place, shape) -> the place of such elements there; of that page too
+    cdef vector[Unit] found
+    cdef vector[OpenUnit] opened
+    cdef vector[uint32_t] met, alike  # how many elements each place, and each shape, has had
     cdef string key, shape, small
     cdef vector[Form *] forms  # by saying
     cdef size_t counted  # forms whose tokens are known
     cdef int64_t most_text  # characters of a text
     cdef vector[uint32_t] words  # of forms
     cdef vector[int64_t] sizes, folds, repeats  # as in `__cinit__`
-    cdef vector[uint32_t] met  # by saying: how often, in the page that is measured
+    cdef vector[uint32_t] said_before  # by saying: how often, in the page that is measured
+    cdef vector[Weight] weights  # by saying
     cdef object shape_of  # of a token, in plain Python
     cdef bint plain  # whether ``shape`` is as that gives it
 
@@ -118,15 +124,16 @@ cdef class Known:
         cdef Form *form
         for place in range(self.counted, self.forms.size()):
             form = self.forms[place]
-            form.long_tokens = form.short_tokens = next[0]
+            form.weight.long_tokens = form.weight.short_tokens = <int32_t> next[0]
             next += 1
             if not form.is_one:
-                form.short_tokens = next[0]
+                form.weight.short_tokens = <int32_t> next[0]
                 next += 1
-            if not form.silent:  # in the place of a long line, several shorter ones may stay
-                form.score -= <int64_t> rint(
-                    PARTS * DOUBLED * log2((<double> form.short_tokens + 3) / 10)
+            if not form.weight.silent:  # in the place of a long line, several shorter ones may stay
+                form.weight.score -= <int64_t> rint(
+                    PARTS * DOUBLED * log2((<double> form.weight.short_tokens + 3) / 10)
                 )
+            self.weights.push_back(form.weight)
         self.counted = self.forms.size()
 
     def rows(self, bytes sayings not None):
@@ -138,9 +145,10 @@ cdef class Known:
         cdef Form *form
         for place in range(count):
             form = self.forms[saying[place]]
-            row[0], row[1], row[2] = form.long_tokens, form.short_tokens, form.long_chars
-            row[3], row[4], row[5] = form.short_chars, form.score, form.folds
-            row[6] = form.silent
+            row[0], row[1] = form.weight.long_tokens, form.weight.short_tokens
+            row[2], row[3] = form.long_chars, form.short_chars
+            row[4], row[5] = form.weight.score, form.weight.folds
+            row[6] = form.weight.silent
             row += COLUMNS
         return rows
 
@@ -261,6 +269,7 @@ cdef class Known:
             self.shape = to_utf8(self.shape_of(tokens.token(place)))
         piece.shape = number_of(self.shapes, self.bytes, self.shape)
         piece.more = -1
+        piece.saying = NO_SAYING
         piece.told_by = self.id
 
     cdef int add_fact(self, Tokens tokens, size_t place, Numbered &told) except -1:
@@ -335,44 +344,81 @@ cdef class Known:
         text.append(self.said[number].data(), self.said[number].size())
         return 0
 
-    cdef uint32_t saying(self, Unit *unit, uint32_t bits, int32_t more) except? 0:
+    cdef uint32_t saying(self, Tokens tokens, Unit &unit, uint32_t bits) except? 0:
         """The number of what an element says."""
+        cdef Piece *piece = tokens.entries[unit.entry].piece
         cdef uint32_t numbers[5]
         cdef Form *form
         cdef View key = View(<char *> numbers, sizeof(numbers))
+        cdef int32_t more = -1
+        cdef bint acts = unit.kind & ACTS != 0
+        if (
+            piece.said == unit.text and piece.bits == bits and piece.lent == unit.lent
+            and piece.saying != NO_SAYING
+        ):
+            return piece.saying
+        if (
+            unit.leaf and (unit.kind & TYPED or acts and not unit.text)
+            or not unit.text and not unit.kind & CALLED and unit.lent < 0 and (unit.leaf or acts)
+        ):
+            more = self.more(tokens, unit.entry)
         numbers[0], numbers[1], numbers[2] = unit.number, <uint32_t> unit.lent, bits
         numbers[3], numbers[4] = <uint32_t> more, unit.text
         form = self.sayings.find(key)
         if form == NULL:
             form = self.sayings.add(self.bytes.keep(key.data(), key.size()))
             form.saying = <uint32_t> self.forms.size()
-            form.number, form.lent, form.bits, form.more = (
-                unit.number, <int32_t> unit.lent, bits, more
-            )
+            form.number, form.lent, form.bits, form.more = unit.number, unit.lent, bits, more
             form.text = self.said[unit.text]
             form.indexed = False
             make_lines(self, form[0])
             self.forms.push_back(form)
+        piece.said, piece.bits, piece.lent = unit.text, bits, unit.lent
+        piece.saying = form.saying
         return form.saying
 
     def units(self, Tokens tokens not None, said):
         """`etl.pages.compact.units.plain_units`. said: as for `say`."""
-        cdef vector[Unit] found
-        cdef vector[OpenUnit] opened
-        cdef vector[uint32_t] met, alike
-        cdef OpenUnit around, inner
+        cdef Units result = Units()
         cdef Unit *unit
+        cdef size_t place
+        cdef uint32_t bits
+        self.walk(tokens, said)
+        result.known = self
+        result.elements.reserve(self.found.size())
+        result.before.reserve(self.found.size())
+        result.sayings.reserve(self.found.size())
+        for place in range(self.found.size()):
+            if self.found[place].joined:
+                self.found[place].text = self.text_number(view_of(self.texts[place]))
+        for place in range(self.found.size()):
+            unit = &self.found[place]
+            bits = (LEAF if unit.leaf else 0) | (WRAPS if unit.wraps else 0)
+            bits |= COVERED if unit.hidden else 0
+            if unit.host >= 0:
+                bits |= INNER | (ALONE if unit.text == self.found[unit.host].text else 0)
+            if unit.text or unit.kind & CALLED:
+                unit.lent = -1
+            result.elements.push_back(unit.element)
+            result.before.push_back(<int32_t> unit.before)
+            result.sayings.push_back(<int32_t> self.saying(tokens, unit[0], bits))
+        return result
+
+    cdef int walk(self, Tokens tokens, said) except -1:
+        """Find the elements of a page."""
+        cdef OpenUnit around, inner
+        cdef Unit *host
         cdef Piece *piece
         cdef Tag *tag
         cdef size_t place, gone = 0
-        cdef Py_ssize_t element = -1
-        cdef uint32_t where, bits, text, gap = self.text_number(View(b"_", 1))
-        cdef Units result = Units()
-        cdef int32_t more
-        cdef bint inline, acts
+        cdef int32_t element = -1
+        cdef uint32_t text, gap = self.text_number(View(b"_", 1))
+        self.found.clear()
+        self.opened.clear()
         self.places.clear()
-        met.push_back(0)
-        opened.push_back(OpenUnit(NULL, -1, -1, -1, 0, False))
+        self.met.assign(1, 0)
+        self.alike.assign(self.shapes.size(), 0)
+        self.opened.push_back(OpenUnit(NULL, -1, -1, -1, 0, False))
         try:
             for place in range(tokens.entries.size()):
                 piece = tokens.entries[place].piece
@@ -380,98 +426,80 @@ cdef class Known:
                     if piece.tag.opened:
                         tag = NULL
                         while tag != piece.tag:
-                            tag = opened.back().tag
+                            tag = self.opened.back().tag
                             tag.opened -= 1
-                            opened.pop_back()
-                        if gone > opened.size():
+                            self.opened.pop_back()
+                        if gone > self.opened.size():
                             gone = 0
                 elif is_element(piece):
                     element += 1
-                    inner = around = opened.back()
+                    inner = self.opened.back()
                     if not gone:
                         if piece.told_by != self.id:
                             self.tell(tokens, place)
                         if not piece.told & GOES:
-                            where = self.places.number(around.place, piece.shape)
-                            if where == met.size():
-                                met.push_back(0)
-                            inline = piece.told & INLINE and around.host >= 0
-                            if (
-                                not inline and piece.kind == START and around.host >= 0
-                                and found[around.host].text
-                            ):
-                                found[around.host].broken = True
-                            if around.unit >= 0:
-                                found[around.unit].leaf = False
-                            if around.acted >= 0:
-                                unit = &found[around.acted]
-                                unit.wraps = unit.wraps or piece.told & ACTS != 0
-                                if unit.lent < 0 and piece.told & CALLED:
-                                    unit.lent = piece.number
-                            inner.unit = found.size()
-                            inner.host = around.host if inline else inner.unit
-                            inner.acted = inner.unit if piece.told & ACTS else around.acted
-                            inner.place = where
-                            inner.hidden = around.hidden or piece.told & HIDES != 0
-                            if piece.shape >= alike.size():
-                                alike.resize(piece.shape + 1)
-                            found.push_back(Unit(
-                                element, around.host if inline else -1, -1, place, piece.number,
-                                piece.told, max(2 * met[where], alike[piece.shape]), 0, False,
-                                inner.hidden, False, True, False
-                            ))
-                            if self.texts.size() < found.size():
-                                self.texts.emplace_back()
-                            met[where] += 1
-                            alike[piece.shape] += piece.told & FILLED == 0
+                            inner = self.add_unit(piece, element, place)
                         elif piece.kind == START:
-                            gone = opened.size() + 1
+                            gone = self.opened.size() + 1
                     if piece.kind == START:
                         inner.tag = piece.tag
-                        opened.push_back(inner)
+                        self.opened.push_back(inner)
                         piece.tag.opened += 1
-                if gone or opened.back().host < 0:
+                if gone or self.opened.back().host < 0:
                     continue
                 text = self.said_by(tokens, place, said)
                 if not text:
                     continue
-                around = opened.back()
+                around = self.opened.back()
+                host = &self.found[around.host]
                 if around.unit != around.host:
-                    self.add_text(found[around.unit], self.texts[around.unit], text)
-                if found[around.host].broken:
-                    self.add_text(found[around.host], self.texts[around.host], gap)
-                    found[around.host].broken = False
-                self.add_text(found[around.host], self.texts[around.host], text)
+                    self.add_text(self.found[around.unit], self.texts[around.unit], text)
+                if host.broken:
+                    self.add_text(host[0], self.texts[around.host], gap)
+                    host.broken = False
+                self.add_text(host[0], self.texts[around.host], text)
         finally:
-            while opened.size() > 1:
-                opened.back().tag.opened = 0
-                opened.pop_back()
-        result.known = self
-        result.elements.reserve(found.size())
-        result.before.reserve(found.size())
-        result.sayings.reserve(found.size())
-        for place in range(found.size()):
-            if found[place].joined:
-                found[place].text = self.text_number(view_of(self.texts[place]))
-        for place in range(found.size()):
-            unit = &found[place]
-            bits = (LEAF if unit.leaf else 0) | (WRAPS if unit.wraps else 0)
-            bits |= COVERED if unit.hidden else 0
-            if unit.host >= 0:
-                bits |= INNER | (ALONE if unit.text == found[unit.host].text else 0)
-            if unit.text or unit.kind & CALLED:
-                unit.lent = -1
-            acts = unit.kind & ACTS != 0
-            more = -1
-            if (
-                unit.leaf and (unit.kind & TYPED or acts and not unit.text)
-                or not unit.text and not unit.kind & CALLED and unit.lent < 0 and (unit.leaf or acts)
-            ):
-                more = self.more(tokens, unit.place)
-            result.elements.push_back(<int32_t> unit.element)
-            result.before.push_back(<int32_t> unit.before)
-            result.sayings.push_back(<int32_t> self.saying(unit, bits, more))
-        return result
+            while self.opened.size() > 1:
+                self.opened.back().tag.opened = 0
+                self.opened.pop_back()
+        return 0
+
+    cdef OpenUnit add_unit(self, Piece *piece, int32_t element, size_t entry) except *:
+        """Note an element; what it is while it is open, its tag apart."""
+        cdef OpenUnit around = self.opened.back(), inner = around
+        cdef bint inline = piece.told & INLINE and around.host >= 0
+        cdef Unit unit
+        cdef Unit *outer
+        inner.place = self.places.number(around.place, piece.shape)
+        if inner.place == self.met.size():
+            self.met.push_back(0)
+        if piece.shape >= self.alike.size():
+            self.alike.resize(piece.shape + 1)
+        if not inline and piece.kind == START and around.host >= 0:
+            outer = &self.found[around.host]
+            outer.broken = outer.broken or outer.text != 0
+        if around.unit >= 0:
+            self.found[around.unit].leaf = False
+        if around.acted >= 0:
+            outer = &self.found[around.acted]
+            outer.wraps = outer.wraps or piece.told & ACTS != 0
+            if outer.lent < 0 and piece.told & CALLED:
+                outer.lent = <int32_t> piece.number
+        inner.unit = <int32_t> self.found.size()
+        inner.host = around.host if inline else inner.unit
+        inner.acted = inner.unit if piece.told & ACTS else around.acted
+        inner.hidden = around.hidden or piece.told & HIDES != 0
+        unit = Unit(
+            element, around.host if inline else -1, -1, <uint32_t> entry, piece.number, piece.told,
+            max(2 * self.met[inner.place], self.alike[piece.shape]), 0, False,
+            inner.hidden, False, True, False
+        )
+        self.found.push_back(unit)
+        if self.texts.size() < self.found.size():
+            self.texts.emplace_back()
+        self.met[inner.place] += 1
+        self.alike[piece.shape] += piece.told & FILLED == 0
+        return inner
 
 
 cdef int add_name(Names &names, bytes name) except -1:
