@@ -193,9 +193,9 @@ cdef class Units:
             elements.append(self.elements[place])
             add_number(text, self.last - self.elements[place])
             if forms[place] == WHOLE or form.is_one:
-                text.append(form.long_line)
+                text.append(form.long_line.data(), form.long_line.size())
             else:
-                text.append(form.short_line)
+                text.append(form.short_line.data(), form.short_line.size())
             if forms[place] == BRIEF:
                 saved += form.long_chars - form.short_chars
         add_mark(text, cut)

@@ -339,7 +339,7 @@ cdef class StartTags:
         if plain:
             out.append(text)
         else:
-            add_quoted(text, out)
+            add_quoted(view_of(text), out)
         return 0
 
     cdef bint is_hashed(self, View value) except -1:
@@ -452,11 +452,11 @@ cdef View last_word(const char *begin, const char *end) noexcept:
     return View(last, after - last)
 
 
-cdef int64_t characters(const string &text) noexcept:
+cdef int64_t characters(View text) noexcept:
     cdef size_t place
     cdef int64_t count = 0
     for place in range(text.size()):
-        count += (text[place] & 0xC0) != 0x80
+        count += (text.data()[place] & 0xC0) != 0x80
     return count
 
 
@@ -478,7 +478,7 @@ cdef int shorten(string &text, int64_t most) except -1:
     cdef size_t first, second
     if <int64_t> text.size() <= most:
         return 0
-    size = characters(text)
+    size = characters(view_of(text))
     if size <= most:
         return 0
     end = (most - 1) // 3
@@ -491,11 +491,13 @@ cdef int shorten(string &text, int64_t most) except -1:
     return 0
 
 
-cdef int add_quoted(const string &text, string &out) except -1:
-    cdef size_t place
+cdef int add_quoted(View text, string &out) except -1:
+    cdef size_t place, begin = out.size() + 1
     out.append(1, c'"')
-    for place in range(text.size()):
-        out.append(1, c"'" if text[place] == c'"' else text[place])
+    out.append(text.data(), text.size())
+    for place in range(begin, out.size()):
+        if out[place] == c'"':
+            out[place] = c"'"
     out.append(1, c'"')
     return 0
 

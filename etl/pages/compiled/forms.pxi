@@ -25,7 +25,7 @@ cdef struct Form:  # what elements say, as in `etl.pages.compact.facts.Saying`, 
     View text
     uint32_t saying, number, bits
     int32_t lent, more
-    string long_line, short_line
+    View long_line, short_line
     int64_t long_chars, short_chars
     Weight weight
     bint is_one  # both lines are the long one
@@ -41,33 +41,38 @@ cdef extern from "math.h":
 cdef int make_lines(Known known, Form &form) except -1:
     """Write the lines, and find what does not depend on their tokens."""
     cdef Fact *fact = &known.facts[form.number]
-    cdef const string *more = &known.mores[form.more] if form.more >= 0 else NULL
-    cdef string words, brief, name
+    cdef View words, brief
+    cdef string words_room, brief_room
     cdef int64_t most
     cdef bint is_short = True
-    cdef size_t place, count
+    cdef size_t place
     if not form.bits & INNER:
-        words = brief = string(form.text.data(), form.text.size())
         most = BRIEF_TEXT
         if fact.kind & ACTS or fact.matters >= OF_HEADING:
             most = SHORT_TEXT
-        shorten(words, known.most_text)
-        shorten(brief, most)
+        words = shortened(form.text, known.most_text, words_room)
+        brief = shortened(form.text, most, brief_room)
     elif not (form.bits & ALONE or fact.is_format):
-        words = string(form.text.data(), form.text.size())
-        shorten(words, INNER_TEXT)
-    count = name_count(known, form)
-    for place in range(count):
-        is_short = is_short and characters(name_of(known, form, place)[0]) <= BRIEF_TEXT
-    add_line(known, form, more, words, known.tags.most, form.long_line)
+        words = shortened(form.text, INNER_TEXT, words_room)
+    for place in range(name_count(known, form)):
+        is_short = is_short and characters(view_of(name_of(known, form, place)[0])) <= BRIEF_TEXT
     form.is_one = brief == words and is_short
+    form.long_line = line_of(known, form, words, known.tags.most)
+    form.long_chars = form.short_chars = characters(form.long_line)
     if not form.is_one:
-        most = min(<int64_t> BRIEF_TEXT, known.tags.most)
-        add_line(known, form, more, brief, most, form.short_line)
-    form.long_chars = characters(form.long_line)
-    form.short_chars = form.long_chars if form.is_one else characters(form.short_line)
+        form.short_line = line_of(known, form, brief, min(<int64_t> BRIEF_TEXT, known.tags.most))
+        form.short_chars = characters(form.short_line)
     weigh_saying(fact, form)
     return 0
+
+
+cdef View shortened(View text, int64_t most, string &room) except *:
+    """A text of at most so many characters; a longer one's is in ``room``."""
+    if <int64_t> text.size() <= most or characters(text) <= most:
+        return text
+    room.assign(text.data(), text.size())
+    shorten(room, most)
+    return view_of(room)
 
 
 cdef size_t name_count(Known known, Form &form) noexcept:
@@ -83,30 +88,31 @@ cdef string *name_of(Known known, Form &form, size_t place) noexcept:
     return &own.names[place] if own.names.size() else &known.facts[form.lent].names[place]
 
 
-cdef int add_line(
-    Known known, Form &form, const string *more, const string &words, int64_t most, string &out
-) except -1:
-    """Add a line without its number. most: characters of a name."""
+cdef View line_of(Known known, Form &form, View words, int64_t most) except *:
+    """A line without its number. most: characters of a name."""
     cdef Fact *fact = &known.facts[form.number]
-    cdef string name
+    cdef string *out = &known.line_room
+    cdef string *name
+    cdef string room
+    cdef View shown
     cdef size_t place
-    out.append(1, c" ")
+    out.assign(1, c" ")
     out.append(fact.head)
     for place in range(name_count(known, form)):
-        name = name_of(known, form, place)[0]
-        if name == words:
+        name = name_of(known, form, place)
+        shown = view_of(name[0])
+        if shown == words:
             continue  # it is not said twice
-        shorten(name, most)
         out.append(1, c" ")
-        add_quoted(name, out)
+        add_quoted(shortened(shown, most, room), out[0])
     out.append(fact.state)
-    if more != NULL:
-        out.append(more[0])
+    if form.more >= 0:
+        out.append(known.mores[form.more])
     if words.size():
-        out.append(b": ")
-        out.append(words)
+        out.append(b": ", 2)
+        out.append(words.data(), words.size())
     out.append(1, c"\n")
-    return 0
+    return known.bytes.keep(out.data(), out.size())
 
 
 cdef int weigh_saying(Fact *fact, Form &form) except -1:

@@ -65,7 +65,7 @@ cdef class Known:
     cdef vector[Unit] found
     cdef vector[OpenUnit] opened
     cdef vector[uint32_t] met, alike  # how many elements each place, and each shape, has had
-    cdef string key, shape, small
+    cdef string key, shape, small, line_room
     cdef vector[Form *] forms  # by saying
     cdef size_t counted  # forms whose tokens are known
     cdef int64_t most_text  # characters of a text
@@ -109,13 +109,23 @@ cdef class Known:
 
     def lines(self):
         """The lines whose tokens are not known, as UTF-8: long and short of each saying, or one."""
-        cdef string text
-        cdef size_t place
+        cdef Form *form
+        cdef size_t place, size = 0
+        cdef bytes text
+        cdef char *out
         for place in range(self.counted, self.forms.size()):
-            text.append(self.forms[place].long_line)
-            if not self.forms[place].is_one:
-                text.append(self.forms[place].short_line)
-        return PyBytes_FromStringAndSize(text.data(), text.size())
+            form = self.forms[place]
+            size += form.long_line.size() + (0 if form.is_one else form.short_line.size())
+        text = PyBytes_FromStringAndSize(NULL, size)
+        out = PyBytes_AS_STRING(text)
+        for place in range(self.counted, self.forms.size()):
+            form = self.forms[place]
+            memcpy(out, form.long_line.data(), form.long_line.size())
+            out += form.long_line.size()
+            if not form.is_one:
+                memcpy(out, form.short_line.data(), form.short_line.size())
+                out += form.short_line.size()
+        return text
 
     def count(self, bytes tokens not None):
         """Note the tokens of `lines`: int64."""
@@ -155,8 +165,7 @@ cdef class Known:
     def line(self, uint32_t saying, bint whole):
         """`etl.pages.compact.forms.Forms.line`."""
         cdef Form *form = self.forms[saying]
-        cdef string *line = &form.long_line if whole or form.is_one else &form.short_line
-        return to_str(View(line.data(), line.size()))
+        return to_str(form.long_line if whole or form.is_one else form.short_line)
 
     def called(self, uint32_t saying):
         """`etl.pages.compact.forms.Forms.called`."""
