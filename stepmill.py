@@ -177,7 +177,7 @@ def page_script() -> str:
     ``page.evaluate(script)`` and Selenium's ``execute_script("return " + script)`` give the page.
 
     >>> import stepmill
-    >>> "return new Taken().html" in stepmill.page_script()
+    >>> "new Taken().html" in stepmill.page_script()
     True
     """
     _check_packages()

@@ -223,7 +223,9 @@ class Vocabulary:
         ends = np.cumsum(self.lengths.take(self.encode_normalised_utf8(utf8)), dtype=np.int64)
         breaks = np.flatnonzero(np.frombuffer(utf8, np.uint8) == ord("\n"))
         # `splits`: no token reaches across the end of a line
-        return np.diff(np.searchsorted(ends, breaks + 1), prepend=-1).astype(np.int64)
+        counts = ends.searchsorted(breaks + 1) + 1
+        counts[1:] -= counts[:-1].copy()
+        return counts
 
     def check(self, text: str, ids: Tokens) -> None:
         """Compare ``ids`` with the oracle's ids for a normalised text.
@@ -345,12 +347,16 @@ class Vocabulary:
             return CachedWords(self._oracle)
         if self.engine != "tiktoken":
             try:
-                return Gigatoken(self.file.path if self._pinned else self._ranks, self.pattern)
+                ranks = self.file.path if self._pinned else self._ranks
+                return Gigatoken(ranks, self.pattern, self._ranks_oracle)
             except ImportError:
                 if self.engine == "gigatoken":  # `load` found it, so the installation is broken
                     raise
+        return CachedTiktoken(self._ranks_oracle())
+
+    def _ranks_oracle(self) -> Oracle:
         assert isinstance(self._oracle, Oracle)
-        return CachedTiktoken(self._oracle)
+        return self._oracle
 
 
 def noted(settings: Mapping[str, Any]) -> Vocabulary:

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from schemas.errors import BuildError
 from schemas.tokens import Tokens
 from tokenization import engines, splits, vocabulary
-from tokenization.engines import CachedTiktoken, Gigatoken, Oracle
+from tokenization.engines import CachedTiktoken, Gigatoken, Oracle, is_newer
 from tokenization.families import FAMILIES, SCHEMES
 from tokenization.splits import (
     LONG_RUN,
@@ -120,7 +120,7 @@ def oracle(pattern: str) -> Oracle:
 
 @functools.cache
 def fast(pattern: str) -> Gigatoken:
-    return Gigatoken(qwen()._ranks, pattern)
+    return Gigatoken(qwen()._ranks, pattern, lambda: oracle(pattern))
 
 
 def page(seed: int, tags: int = 300) -> str:
@@ -211,6 +211,21 @@ def test_every_engine_gives_tiktokens_ids(pattern: str, text: str) -> None:
     assert CachedTiktoken(oracle(pattern)).encode(text).tolist() == expected
     if HAS_GIGATOKEN:
         assert fast(pattern).encode(text).tolist() == expected
+
+
+@pytest.mark.skipif(not HAS_GIGATOKEN, reason="gigatoken is an extra")
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_every_engine_takes_each_character_for_the_same(pattern: str) -> None:
+    """Letters, marks, digits and symbols of whatever version of Unicode each engine knows."""
+    ours, theirs = fast(pattern), oracle(pattern)
+    for start in range(0x80, 0x34000, 64):
+        block = [chr(code) for code in range(start, start + 64) if not 0xD800 <= code < 0xE000]
+        block = [char for char in block if unicodedata.is_normalized("NFC", f"a{char}")]
+        newer = [char for char in block if is_newer(char)]
+        for form in (" {0}/A", "a{0}b ", "1{0}2 ", " {0}{0}a", "{0}'S "):
+            for chars in (newer, [char for char in block if char not in newer]):
+                text = "".join(map(form.format, chars))
+                assert ours.encode(text).tolist() == theirs.ids(text), hex(start)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -351,7 +366,9 @@ def test_caches_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engines, "RENEW_BYTES", 20_000)
     cached = CachedTiktoken(oracle(qwen().pattern))
     tested: list[Any] = (
-        [cached, Gigatoken(qwen()._ranks, qwen().pattern)] if HAS_GIGATOKEN else [cached]
+        [cached, Gigatoken(qwen()._ranks, qwen().pattern, qwen()._ranks_oracle)]
+        if HAS_GIGATOKEN
+        else [cached]
     )
     for seed in range(3):
         for engine in tested:

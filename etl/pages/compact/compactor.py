@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -83,6 +84,11 @@ class _Seen:
     lines: Lines | None = None
     # budget -> the observation, if it is the same for every task
     plain: dict[int, Compacted | None] = field(default_factory=dict)
+
+    @cached_property
+    def found(self) -> Units:
+        """Its elements that can be shown."""
+        return arrays(self.units)
 
 
 class Compactor:
@@ -179,14 +185,14 @@ class Compactor:
         goes unmarked.
         """
         seen = self._seen(page)
-        elements, _, sayings = arrays(seen.units)
+        elements, _, sayings = seen.found
         silent = seen.forms.rows(sayings)[:, SILENT] == 1
         return list(zip(elements.tolist(), silent.tolist(), strict=True))
 
     def line(self, page: Page, element: int) -> str:
         """The line of an element in its long form; empty if it can have none."""
         seen = self._seen(page)
-        elements, _, sayings = arrays(seen.units)
+        elements, _, sayings = seen.found
         at = int(np.searchsorted(elements, element))
         if at == len(elements) or int(elements[at]) != element:
             return ""
@@ -217,7 +223,7 @@ class Compactor:
 
     def _choice(self, seen: _Seen) -> Choice:
         return choice(
-            arrays(seen.units),
+            seen.found,
             seen.forms,
             self._digits,
             seen.page.elements - 1,
@@ -226,7 +232,7 @@ class Compactor:
 
     def _wanting(self, seen: _Seen, wanted: Mapping[int, int], most: int) -> _Seen:
         """The page when elements are wanted; not remembered."""
-        asked = [wanted.get(element, 0) for element in arrays(seen.units).elements.tolist()]
+        asked = [wanted.get(element, 0) for element in seen.found.elements.tolist()]
         lines = self._choice(seen).wanting(np.array(asked, np.int64), most)
         return _Seen(seen.page, seen.forms, seen.units, lines)
 
@@ -248,7 +254,7 @@ class Compactor:
         names = relevance.called(history) if self.rules.relevance else set()
         if not names:
             return b""
-        lines, sayings = self._lines(seen), arrays(seen.units).sayings
+        lines, sayings = self._lines(seen), seen.found.sayings
         having = seen.forms.having(sayings, {*" ".join(names).split(" ")})
         hits = relevance.hits(sayings, having, names, seen.forms.called)
         if hits is None:
@@ -262,7 +268,7 @@ class Compactor:
         task = relevance.sought(objective, history) if self.rules.relevance else {}
         if not task:
             return b""
-        sayings = arrays(seen.units).sayings
+        sayings = seen.found.sayings
         having = seen.forms.having(sayings, task)
         return relevance.relevance(having, len(sayings), task).tobytes()
 

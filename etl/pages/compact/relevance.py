@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import reduce
 from itertools import chain
 from typing import Final
 
@@ -147,15 +148,15 @@ def hits(
 
     having: word of the names -> which sayings have it. called: the text and names of a saying.
     """
-    found: list[int] = []
+    found: set[int] = set()
     for name in names:
         words = name.split(" ")
         if any(word not in having for word in words):
             continue
-        all_of_it = np.logical_and.reduce([having[word] for word in words])
-        having_all = np.unique(sayings[all_of_it]).tolist()
-        found += [saying for saying in having_all if name in map(plain, called(saying))]
-    return np.isin(sayings, found) if found else None
+        every = reduce(np.logical_and, [having[word] for word in words])
+        several = {*sayings[every].tolist()}
+        found |= {saying for saying in several if name in map(plain, called(saying))}
+    return reduce(np.logical_or, [sayings == saying for saying in found]) if found else None
 
 
 def again(
