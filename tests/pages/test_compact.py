@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -306,8 +308,8 @@ def test_the_engine_reads_start_tags_as_plain_python_does(
 def same_forms(page: Page, plain: Page) -> None:
     """The forms of a page, as the engine has them where it read the page, are the plain ones."""
     rules, counts = CompactRules(value=20, text=30), strategies.vocabulary().count_lines
-    theirs: Forms = PlainForms(rules, counts)
-    ours = theirs
+    theirs = PlainForms(rules, counts)
+    ours: Forms = theirs
     if page.compiled is not None:
         ours = CompiledForms(rules, counts, [1] * 10, *weights(folding=True))
     found, wanted = arrays(ours.units(page)), arrays(theirs.units(plain))
@@ -316,12 +318,13 @@ def same_forms(page: Page, plain: Page) -> None:
     assert ours.rows(found.sayings).tolist() == theirs.rows(wanted.sayings).tolist()
     pairs = {*zip(found.sayings.tolist(), wanted.sayings.tolist(), strict=True)}
     assert len(pairs) == len({*found.sayings.tolist()}) == len({*wanted.sayings.tolist()})
-    said = [ours.called(one) for one, _ in pairs]
-    assert said == [theirs.called(other) for _, other in pairs]
     for whole in (True, False):
         shown = [ours.line(one, whole) for one, _ in pairs]
         assert shown == [theirs.line(other, whole) for _, other in pairs]
-    words = {*words_of(" ".join(map(" ".join, said))), "no"}
+    called = sorted({*chain.from_iterable(map(theirs.called, wanted.sayings.tolist()))} - {""})
+    for names in (called[::2], called[1:2], ["no such name"]):
+        assert ours.hits(found.sayings, names) == theirs.hits(wanted.sayings, names)
+    words = {*words_of(" ".join([*called, *shown])), "no"}
     having, have = ours.having(found.sayings, words), theirs.having(wanted.sayings, words)
     assert having.keys() == have.keys()
     assert all(having[word].tolist() == flags.tolist() for word, flags in have.items())

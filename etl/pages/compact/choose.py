@@ -28,7 +28,7 @@ from etl.pages.compact.forms import (
     SILENT,
     Forms,
 )
-from etl.pages.compact.relevance import PARTS
+from etl.pages.compact.relevance import PARTS, again
 from etl.pages.compact.units import Numbers, Units
 
 Counts = npt.NDArray[np.int64]
@@ -74,8 +74,8 @@ class Lines(Protocol):
     def chosen(self, again: bytes, relevance: bytes, budget: int, extras: int) -> Shown:
         """What fits, where what is plain does not. relevance: `relevance.relevance`, or empty."""
 
-    def scores(self) -> tuple[bytes, bytes]:
-        """How much each matters by itself, in `PARTS`: int64; and which are silent: bool."""
+    def again(self, hits: bytes) -> bytes:
+        """`relevance.again`: int64. hits: bool."""
 
 
 class Choice:
@@ -123,9 +123,9 @@ class Choice:
         wanting._opened = opened
         return wanting
 
-    def scores(self) -> tuple[bytes, bytes]:
+    def again(self, hits: bytes) -> bytes:
         """See `Lines`."""
-        return self._score.tobytes(), self._silent.tobytes()
+        return again(np.frombuffer(hits, np.bool_), self._silent, self._score).tobytes()
 
     def plain(self, again: bytes, budget: int, extras: int) -> Shown | None:
         """See `Lines`."""

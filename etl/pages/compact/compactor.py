@@ -254,14 +254,9 @@ class Compactor:
         names = relevance.called(history) if self.rules.relevance else set()
         if not names:
             return b""
-        lines, sayings = self._lines(seen), seen.found.sayings
-        having = seen.forms.having(sayings, {*" ".join(names).split(" ")})
-        hits = relevance.hits(sayings, having, names, seen.forms.called)
-        if hits is None:
-            return b""
-        score, silent = lines.scores()
-        flags = np.frombuffer(silent, np.bool_)
-        return relevance.again(hits, flags, np.frombuffer(score, np.int64)).tobytes()
+        lines = self._lines(seen)
+        hits = seen.forms.hits(seen.found.sayings, names)
+        return lines.again(hits) if hits else b""
 
     def _relevance(self, seen: _Seen, objective: str, history: Sequence[str]) -> bytes:
         """What the words of the task add; empty if nothing."""

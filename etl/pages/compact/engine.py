@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import numpy as np
@@ -59,10 +59,6 @@ class CompiledForms:
         """See `Forms`."""
         return str(self._known.line(saying, whole))
 
-    def called(self, saying: int) -> tuple[str, ...]:
-        """See `Forms`."""
-        return tuple(self._known.called(saying))
-
     def having(self, sayings: Numbers, words: Iterable[str]) -> dict[str, Flags]:
         """See `Forms`."""
         wanted = list(words)
@@ -70,3 +66,8 @@ class CompiledForms:
             found = self._known.having(sayings.tobytes(), wanted)
         each = zip(wanted, found, strict=True)
         return {word: np.frombuffer(flags, np.bool_) for word, flags in each if flags is not None}
+
+    def hits(self, sayings: Numbers, names: Collection[str]) -> bytes:
+        """See `Forms`."""
+        with compiled.LOCK:
+            return bytes(self._known.hits(sayings.tobytes(), list(names)))

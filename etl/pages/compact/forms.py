@@ -7,14 +7,14 @@ What an element says decides them, so they are made once for all elements that s
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from etl.pages.compact.facts import Facts, Known, Saying, quoted, shortened
-from etl.pages.compact.relevance import PARTS, Flags, Words, words_of
+from etl.pages.compact.relevance import PARTS, Flags, Words, plain, words_of
 from etl.pages.compact.rules import CompactRules
 from etl.pages.compact.tables import (
     ACTION,
@@ -73,11 +73,13 @@ class Forms(Protocol):
     def line(self, saying: int, whole: bool) -> str:
         """The line, long or short, without the number of the element, with a line break."""
 
-    def called(self, saying: int) -> tuple[str, ...]:
-        """Its text and its names."""
-
     def having(self, sayings: Numbers, words: Iterable[str]) -> dict[str, Flags]:
         """Each of the words that some of the sayings have: which of them, as flags."""
+
+    def hits(self, sayings: Numbers, names: Collection[str]) -> bytes:
+        """Which of some sayings one of the names calls: by their text or a name of theirs, as
+        `relevance.plain` writes it. Flags, bool; empty if there are none.
+        """
 
 
 class PlainForms:
@@ -112,14 +114,19 @@ class PlainForms:
         self.make()
         return self._made[saying][not whole]
 
-    def called(self, saying: int) -> tuple[str, ...]:
-        """See `Forms`."""
-        said = self.known.sayings[saying]
-        return said[1], *self.known.names(said)
-
     def having(self, sayings: Numbers, words: Iterable[str]) -> dict[str, Flags]:
         """See `Forms`."""
         return self._words.having(sayings, words)
+
+    def hits(self, sayings: Numbers, names: Collection[str]) -> bytes:
+        """See `Forms`."""
+        found = [saying for saying in {*sayings.tolist()} if self.called(saying) & {*names}]
+        return np.isin(sayings, found).tobytes() if found else b""
+
+    def called(self, saying: int) -> set[str]:
+        """What a name may be that calls an element."""
+        said = self.known.sayings[saying]
+        return {*map(plain, (said[1], *self.known.names(said)))}
 
     def _words_of(self, saying: int) -> set[str]:
         """The words of what an element says, in lower case."""

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from functools import reduce
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Final
 
@@ -135,28 +134,6 @@ def relevance(
         lent[by:] = np.maximum(lent[by:], scores[:-by] / 2)
         lent[:-by] = np.maximum(lent[:-by], scores[by:] / 2)
     return np.rint(lent * PARTS).astype(np.int64)
-
-
-def hits(
-    sayings: npt.NDArray[np.int32],
-    having: Mapping[str, Flags],
-    names: Collection[str],
-    called: Callable[[int], tuple[str, ...]],
-) -> Flags | None:
-    """Which of some sayings one of the names calls: by their text or a name of theirs, as `plain`
-    writes it; None if there are none.
-
-    having: word of the names -> which sayings have it. called: the text and names of a saying.
-    """
-    found: set[int] = set()
-    for name in names:
-        words = name.split(" ")
-        if any(word not in having for word in words):
-            continue
-        every = reduce(np.logical_and, [having[word] for word in words])
-        several = {*sayings[every].tolist()}
-        found |= {saying for saying in several if name in map(plain, called(saying))}
-    return reduce(np.logical_or, [sayings == saying for saying in found]) if found else None
 
 
 def again(

@@ -4,6 +4,11 @@ cdef enum:  # as in `etl.pages.compact.choose`
     LEAST = 4
     MARK = 3
 
+cdef enum:  # as in `etl.pages.compact.relevance`
+    CALLED_AGAIN = 15000000
+    AROUND = 2
+    LESS = 10000000
+
 cdef enum:  # forms of a line
     NONE, BRIEF, WHOLE
 
@@ -66,18 +71,27 @@ cdef class Units:
         for place in range(self.elements.size()):
             self.known.said_before[self.sayings[place]] = 0
 
-    def scores(self):
+    def again(self, bytes hits not None):
         """See `etl.pages.compact.choose.Lines`."""
-        cdef vector[uint8_t] silent
-        cdef size_t place
-        for place in range(self.elements.size()):
-            silent.push_back(self.known.weights[self.sayings[place]].silent)
-        return (
-            PyBytes_FromStringAndSize(
-                <char *> self.score.data(), self.score.size() * sizeof(int64_t)
-            ),
-            PyBytes_FromStringAndSize(<char *> silent.data(), silent.size()),
-        )
+        cdef const char *hit = PyBytes_AS_STRING(hits)
+        cdef bytes result = PyBytes_FromStringAndSize(NULL, self.score.size() * sizeof(int64_t))
+        cdef int64_t *added = <int64_t *> PyBytes_AS_STRING(result)
+        cdef size_t place, by
+        for place in range(self.score.size()):
+            added[place] = CALLED_AGAIN if hit[place] else 0
+        for place in range(self.score.size()):
+            if not hit[place] or self.is_silent(place):
+                continue
+            for by in range(1, min(<size_t> AROUND, place) + 1):
+                if self.is_silent(place - by):
+                    added[place - by] = max(
+                        added[place - by],
+                        self.score[place] + CALLED_AGAIN - LESS - self.score[place - by],
+                    )
+        return result
+
+    cdef inline bint is_silent(self, size_t place) noexcept:
+        return self.known.weights[self.sayings[place]].silent
 
     cdef vector[int64_t] more(self, vector[int64_t] score, bytes added) except *:
         """Scores with what is added to them, if anything is."""
@@ -97,7 +111,7 @@ cdef class Units:
         cdef size_t place
         forms.assign(self.elements.size(), WHOLE)
         for place in range(self.elements.size()):
-            if self.known.weights[self.sayings[place]].silent:
+            if self.is_silent(place):
                 quiet.push_back(<int32_t> place)
                 sum += self.short_tokens[place]
         if sum <= extras:
@@ -168,7 +182,7 @@ cdef class Units:
             if rank[place] < most:
                 tokens += mark_tokens(cut)
                 cut = 0
-            elif not self.known.weights[self.sayings[place]].silent:
+            elif not self.is_silent(place):
                 cut += 1
         return tokens + mark_tokens(cut)
 

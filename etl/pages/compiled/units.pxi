@@ -73,7 +73,7 @@ cdef class Known:
     cdef vector[int64_t] sizes, folds, repeats  # as in `__cinit__`
     cdef vector[uint32_t] said_before  # by saying: how often, in the page that is measured
     cdef vector[Weight] weights  # by saying
-    cdef object shape_of  # of a token, in plain Python
+    cdef object shape_of, plainly  # of a token, and of a text, in plain Python
     cdef bint plain  # whether ``shape`` is as that gives it
 
     def __cinit__(
@@ -91,7 +91,7 @@ cdef class Known:
         tables, facts, relevance = modules
         self.most_text = most_text
         self.tags, self.index = StartTags(most_value, tables, facts), WordIndex(relevance.words_of)
-        self.shape_of = facts.shape_of
+        self.shape_of, self.plainly = facts.shape_of, relevance.plain
         self.sizes, self.folds, self.repeats = sizes, folds, repeats
         self.text_number(View())
         for name in tables.LOOKED_AT:
@@ -167,17 +167,6 @@ cdef class Known:
         cdef Form *form = self.forms[saying]
         return to_str(form.long_line if whole or form.is_one else form.short_line)
 
-    def called(self, uint32_t saying):
-        """`etl.pages.compact.forms.Forms.called`."""
-        cdef Form *form = self.forms[saying]
-        cdef string *name
-        cdef size_t place
-        cdef list found = [to_str(form.text)]
-        for place in range(name_count(self, form[0])):
-            name = name_of(self, form[0], place)
-            found.append(to_str(View(name.data(), name.size())))
-        return tuple(found)
-
     def having(self, bytes sayings not None, list words not None):
         """Which of some sayings have each of the words: flags, or None where none has it.
 
@@ -192,9 +181,7 @@ cdef class Known:
         cdef int64_t number
         cdef int32_t which
         cdef Form *form
-        for place in range(count):
-            if not self.forms[saying[place]].indexed:
-                self.add_words_of(self.forms[saying[place]][0])
+        self.index_words(saying, count)
         wanted.assign(self.index.numbers.size(), -1)
         for word in words:
             number = self.index.find(word)
@@ -213,6 +200,58 @@ cdef class Known:
                     flags[which][place] = 1
                     having[which] = True
         return [made if having[at] else None for at, made in enumerate(found)]
+
+    def hits(self, bytes sayings not None, list names not None):
+        """`etl.pages.compact.forms.Forms.hits`."""
+        cdef const int32_t *saying = <const int32_t *> PyBytes_AS_STRING(sayings)
+        cdef size_t count = PyBytes_GET_SIZE(sayings) // sizeof(int32_t), place
+        cdef vector[uint32_t] words
+        cdef unordered_map[int32_t, bint] judged  # few have all words of a name
+        cdef bint any_hit = False
+        cdef bytes flags = PyBytes_FromStringAndSize(NULL, count)
+        cdef char *flag = PyBytes_AS_STRING(flags)
+        memset(flag, 0, count)
+        self.index_words(saying, count)
+        for name in names:
+            if not self.index.find_all(name.split(" "), words):
+                continue
+            judged.clear()
+            for place in range(count):
+                if not self.has_words(self.forms[saying[place]], words):
+                    continue
+                if not judged.count(saying[place]):
+                    judged[saying[place]] = self.is_called(self.forms[saying[place]][0], name)
+                if judged[saying[place]]:
+                    flag[place] = any_hit = True
+        return flags if any_hit else b""
+
+    cdef bint has_words(self, Form *form, vector[uint32_t] &words) noexcept:
+        cdef size_t place, at
+        for place in range(words.size()):
+            at = form.first
+            while at < form.last and self.words[at] != words[place]:
+                at += 1
+            if at == form.last:
+                return False
+        return True
+
+    cdef bint is_called(self, Form &form, str name) except -1:
+        """Whether its text or a name of it is so, as `etl.pages.compact.relevance.plain` has it."""
+        cdef size_t place
+        if self.plainly(to_str(form.text)) == name:
+            return True
+        for place in range(name_count(self, form)):
+            if self.plainly(to_str(view_of(name_of(self, form, place)[0]))) == name:
+                return True
+        return False
+
+    cdef int index_words(self, const int32_t *saying, size_t count) except -1:
+        """Find the words of some sayings, if they are not known."""
+        cdef size_t place
+        for place in range(count):
+            if not self.forms[saying[place]].indexed:
+                self.add_words_of(self.forms[saying[place]][0])
+        return 0
 
     cdef int add_words_of(self, Form &form) except -1:
         cdef string *text

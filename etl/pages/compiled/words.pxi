@@ -18,6 +18,17 @@ cdef class WordIndex:
         cdef Numbered *found = self.numbers.find(view(utf8))
         return -1 if found == NULL else <int64_t> found.number
 
+    cdef bint find_all(self, list words, vector[uint32_t] &found) except -1:
+        """Find the numbers of words; False if no text has had one of them."""
+        cdef int64_t number
+        found.clear()
+        for word in words:
+            number = self.find(word)
+            if number < 0:
+                return False
+            found.push_back(<uint32_t> number)
+        return True
+
     cdef int add(self, View text, vector[uint32_t] &found) except -1:
         """Add the numbers of the words of a text."""
         cdef const char *at = text.data(), *end = at + text.size()
