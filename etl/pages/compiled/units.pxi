@@ -93,7 +93,7 @@ cdef class Known:
         self.tags, self.index = StartTags(most_value, tables, facts), WordIndex(relevance.words_of)
         self.shape_of, self.plainly = facts.shape_of, relevance.plain
         self.sizes, self.folds, self.repeats = sizes, folds, repeats
-        self.text_number(View())
+        self.text_number(View(b"", 0))
         for name in tables.LOOKED_AT:
             add_name(self.looked_at, to_utf8(name))
         for name in tables.TOLD_APART_BY:
