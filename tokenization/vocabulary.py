@@ -227,6 +227,20 @@ class Vocabulary:
         counts[1:] -= counts[:-1].copy()
         return counts
 
+    @cached_property
+    def adds_up(self) -> bool:
+        """Whether a text of lines as `count_lines` has them, each a number, a space and words, has
+        the tokens of the numbers, which depend on how many digits they have, and of the rest.
+        """
+        if self.pattern not in SCHEMES or self.family.prefix:
+            return False
+        # numbers are cut after one digit or three, so that these may follow any others
+        return all(
+            self.count(f"{number:0{size}}") == self.count("9" * size)
+            for size in (1, 2, 3)
+            for number in range(10**size)
+        )
+
     def check(self, text: str, ids: Tokens) -> None:
         """Compare ``ids`` with the oracle's ids for a normalised text.
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 from itertools import chain
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from etl.pages import compiled
 from etl.pages.axtree import Tree
 from etl.pages.compact import Compacted, Compactor, CompactRules
 from etl.pages.compact.choose import before_of, weights
 from etl.pages.compact.engine import CompiledForms
 from etl.pages.compact.forms import Forms, PlainForms
-from etl.pages.compact.relevance import words_of
+from etl.pages.compact.relevance import plain_spread, words_of
 from etl.pages.compact.units import arrays
 from etl.pages.page import Page
 from etl.pages.reading import read_anew
@@ -178,6 +180,25 @@ def test_a_button_that_holds_another_is_kept_as_one() -> None:
     assert " div\n" not in made(f"<div onclick=go()>{inner}{links}", budget=512).observation
 
 
+@given(
+    st.integers(1, 40).flatmap(
+        lambda size: st.lists(
+            st.tuples(
+                st.floats(0, 20),
+                st.lists(st.booleans(), min_size=size, max_size=size).map(np.array),
+            )
+        ).map(lambda each: (each, size))
+    )
+)
+def test_words_add_the_same_in_the_engine(
+    words: tuple[list[tuple[float, npt.NDArray[np.bool_]]], int],
+) -> None:
+    """To the last bit: what is shown hangs on it."""
+    if compiled.ENGINE is not None:
+        each = [(weight, flags.tobytes()) for weight, flags in words[0]]
+        assert compiled.ENGINE.spread(each, words[1]) == plain_spread(*words)
+
+
 @given(st.lists(st.integers(-1, 4)))
 def test_before_counts_the_same_keys(keys: list[int]) -> None:
     """Of each key, those that stand before it."""
@@ -311,7 +332,7 @@ def same_forms(page: Page, plain: Page) -> None:
     theirs = PlainForms(rules, counts)
     ours: Forms = theirs
     if page.compiled is not None:
-        ours = CompiledForms(rules, counts, [1] * 10, *weights(folding=True))
+        ours = CompiledForms(rules, counts, [1] * 10, [1] * 10, *weights(folding=True))
     found, wanted = arrays(ours.units(page)), arrays(theirs.units(plain))
     assert found.elements.tolist() == wanted.elements.tolist()
     assert found.before.tolist() == wanted.before.tolist()

@@ -55,6 +55,8 @@ class Shown(NamedTuple):
     cut: int
     silent: int
     shortened: int
+    # those of all lines and marks, with the line break that the last one lacks
+    tokens: int
 
     def removed(self) -> dict[str, int]:
         """Rule -> the characters that it took away, if it did."""
@@ -83,7 +85,8 @@ class Choice:
 
     elements: the index of each one's element. long, short: their tokens. score: how much each
     matters. silent: their absence need not be marked. chars, saved: characters of the long form,
-    and how many the short one saves. line: the line at a place, in its long form or the short one.
+    and how many the short one saves. marks: the tokens of a mark by the digits of its number. line:
+    the line at a place, in its long form or the short one.
     """
 
     def __init__(
@@ -95,11 +98,13 @@ class Choice:
         silent: Flags,
         chars: Counts,
         saved: Counts,
+        marks: Sequence[int],
         line: Callable[[int, bool], str],
     ) -> None:
         self._elements, self._long, self._short = elements, long, short
         self._score, self._silent = score, silent
         self._chars, self._saved, self._line = chars, saved, line
+        self._tokens_of_marks = np.array(marks, np.int64)
         # those that have only their long form
         self._opened: Flags = np.zeros(len(long), np.bool_)
 
@@ -118,6 +123,7 @@ class Choice:
             self._silent,
             self._chars,
             self._saved,
+            self._tokens_of_marks.tolist(),
             self._line,
         )
         wanting._opened = opened
@@ -195,7 +201,14 @@ class Choice:
             int(self._chars[~kept & ~self._silent].sum()),
             int(self._chars[~kept & self._silent].sum()),
             int(self._saved[kept & ~whole].sum()),
+            int(np.where(whole, self._long, self._short)[kept].sum())
+            + int(self._tokens_of_marks[_digits(counts) - 1].sum()),
         )
+
+
+def _digits(numbers: Counts) -> Counts:
+    """How many digits each has."""
+    return 1 + np.searchsorted(_TENS, numbers, side="right")
 
 
 @cache
@@ -222,16 +235,23 @@ def before_of(keys: Numbers) -> Counts:
 
 
 def choice(
-    units: Units, forms: Forms, digits: Sequence[int], last: int, *, folding: bool
+    units: Units,
+    forms: Forms,
+    digits: Sequence[int],
+    marks: Sequence[int],
+    last: int,
+    *,
+    folding: bool,
 ) -> Choice:
     """Chooses among the lines of a page.
 
-    digits: the tokens of a number by how many digits it has, from 1. last: the number of the page's
-    first element. folding: whether of many elements of one shape the first ones matter more.
+    digits, marks: the tokens of a number, and of a mark, by how many digits it has, from 1. last:
+    the number of the page's first element. folding: whether of many elements of one shape the first
+    ones matter more.
     """
     elements, before, sayings = units
     rows, nodes = forms.rows(sayings), last - elements.astype(np.int64)
-    tokens = np.array(digits)[np.searchsorted(_TENS, nodes, side="right")]
+    tokens = np.array(digits)[_digits(nodes) - 1]
     alike, same = weights(folding=folding)
     less = np.minimum(rows[:, FOLDS], np.array(alike)[np.minimum(before, len(alike) - 1)])
     less += np.array(same)[np.minimum(before_of(sayings), len(same) - 1)]
@@ -247,5 +267,6 @@ def choice(
         rows[:, SILENT] == 1,
         rows[:, LONG_CHARS],
         rows[:, LONG_CHARS] - rows[:, SHORT_CHARS],
+        marks,
         line,
     )

@@ -27,7 +27,15 @@ import numpy.typing as npt
 from etl.pages import compiled
 from etl.pages.axtree import Tree
 from etl.pages.compact import relevance
-from etl.pages.compact.choose import Choice, Lines, Shown, before_of, choice, weights
+from etl.pages.compact.choose import (
+    CUT,
+    Choice,
+    Lines,
+    Shown,
+    before_of,
+    choice,
+    weights,
+)
 from etl.pages.compact.engine import CompiledForms
 from etl.pages.compact.forms import SILENT, Forms, PlainForms
 from etl.pages.compact.relevance import PARTS
@@ -51,6 +59,12 @@ class CountsTokens(Protocol):
 
     def count_lines(self, text: bytes) -> npt.NDArray[np.int64]:
         """Those of each line of a text, UTF-8, with its line break: int64."""
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether a text has the tokens of its lines: of the number that begins each, which depend
+        on how many digits it has, and of the rest.
+        """
 
 
 @dataclass(frozen=True)
@@ -98,6 +112,7 @@ class Compactor:
         self.rules = rules
         self._vocabulary = vocabulary
         self._digits = [vocabulary.count("9" * size) for size in range(1, 11)]
+        self._marks = [vocabulary.count(f"{CUT}{'9' * size}\n") for size in range(1, 11)]
         self._latest: dict[int, _Seen] = {}
         self._forget()
 
@@ -108,7 +123,11 @@ class Compactor:
         self._forms: Forms = self._plain_forms
         if compiled.ENGINE is not None:
             self._forms = CompiledForms(
-                self.rules, counts, self._digits, *weights(folding=self.rules.folding)
+                self.rules,
+                counts,
+                self._digits,
+                self._marks,
+                *weights(folding=self.rules.folding),
             )
         self._latest.clear()
 
@@ -155,7 +174,7 @@ class Compactor:
         """The observation of a page that was recorded as a text: its lines as they are."""
         sizes = np.array([self._vocabulary.count(f"{line}\n") for line in tree.lines], np.int64)
         score = np.array([_LINES[bool(tree.id(at))] for at in range(len(sizes))], np.int64)
-        added = np.zeros(len(sizes), np.int64)
+        added = b""
         if self.rules.relevance and (task := relevance.sought(objective, history)):
             said = [relevance.words_of(line) for line in tree.lines]
             having = {word: np.array([word in own for own in said], np.bool_) for word in task}
@@ -173,10 +192,11 @@ class Compactor:
             np.zeros(len(sizes), np.bool_),
             np.array([len(line) + 1 for line in tree.lines], np.int64),
             np.zeros(len(sizes), np.int64),
+            self._marks,
             lambda at, _: f"{tree.lines[at]}\n",
         )
         most = budget or self.rules.budget
-        shown = lines.plain(b"", most, 0) or lines.chosen(b"", added.tobytes(), most, 0)
+        shown = lines.plain(b"", most, 0) or lines.chosen(b"", added, most, 0)
         ids = {at: tree.node(at) for at in shown.elements}
         return Compacted(shown.text, self._vocabulary.count(shown.text), ids, shown.removed())
 
@@ -226,6 +246,7 @@ class Compactor:
             seen.found,
             seen.forms,
             self._digits,
+            self._marks,
             seen.page.elements - 1,
             folding=self.rules.folding,
         )
@@ -265,9 +286,17 @@ class Compactor:
             return b""
         sayings = seen.found.sayings
         having = seen.forms.having(sayings, task)
-        return relevance.relevance(having, len(sayings), task).tobytes()
+        return relevance.relevance(having, len(sayings), task)
 
     def _compacted(self, page: Page, shown: Shown) -> Compacted:
         shown = Shown(*shown)  # the engine's is a tuple
         ids = {element: page.elements - 1 - element for element in shown.elements}
-        return Compacted(shown.text, self._vocabulary.count(shown.text), ids, shown.removed())
+        return Compacted(shown.text, self._tokens(shown), ids, shown.removed())
+
+    def _tokens(self, shown: Shown) -> int:
+        """The tokens of what is shown; its lines' where these add up, which is quicker."""
+        if not (shown.text and self._vocabulary.adds_up):
+            return self._vocabulary.count(shown.text)
+        last = shown.text[shown.text.rfind("\n") + 1 :]
+        count = self._vocabulary.count
+        return shown.tokens - count(f"{last}\n") + count(last)

@@ -19,7 +19,8 @@ from etl.pages.page import Page
 class CompiledForms:
     """`etl.pages.compact.forms.Forms`, as the engine has it.
 
-    digits: the tokens of numbers by their digits. alike, same: `etl.pages.compact.choose.weights`.
+    digits, marks: the tokens of numbers, and of marks, by their digits. alike, same:
+    `etl.pages.compact.choose.weights`.
     """
 
     def __init__(
@@ -27,11 +28,14 @@ class CompiledForms:
         rules: CompactRules,
         counts: Counts,
         digits: list[int],
+        marks: list[int],
         alike: list[int],
         same: list[int],
     ) -> None:
         modules = tables, facts, relevance
-        self._known = compiled.ENGINE.Known(rules.text, rules.value, modules, digits, alike, same)
+        self._known = compiled.ENGINE.Known(
+            rules.text, rules.value, modules, digits, marks, alike, same
+        )
         self._counts = counts
 
     def __len__(self) -> int:

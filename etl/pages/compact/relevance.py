@@ -17,6 +17,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from etl.pages import compiled
+
 PARTS: Final = 1_000_000
 """Parts of one, in which what an element matters is counted, so that sums are exact."""
 MOST: Final = 40.0
@@ -43,14 +45,19 @@ _COMMON: Final = frozenset(
 )
 
 
+def words_in(text: str) -> list[str]:
+    """The words of a text in their order, in lower case."""
+    return _WORD.findall(text.lower())
+
+
 def words_of(text: str) -> set[str]:
     """The words of a text, in lower case."""
-    return set(_WORD.findall(text.lower()))
+    return {*words_in(text)}
 
 
 def plain(text: str) -> str:
     """The words of a short text in their order, in lower case; empty for a longer one."""
-    return " ".join(_WORD.findall(text.lower())) if len(text) <= LONGEST else ""
+    return " ".join(words_in(text)) if len(text) <= LONGEST else ""
 
 
 def called(history: Sequence[str]) -> set[str]:
@@ -115,7 +122,7 @@ class Words:
 
 def relevance(
     having: Mapping[str, npt.NDArray[np.bool_]], size: int, task: Mapping[str, float]
-) -> npt.NDArray[np.int64]:
+) -> bytes:
     """What relevance adds to each element, 0 to `MOST`, in `PARTS`: int64, shape (size,).
 
     having: word of the task -> which elements have it, in document order.
@@ -125,15 +132,26 @@ def relevance(
         for word, flags in having.items()
         if (count := int(np.count_nonzero(flags)))
     )
+    # the least first, so that sums do not depend on an order
+    each = [(weight, having[word]) for weight, word in weights]
+    if compiled.ENGINE is None:
+        return plain_spread(each, size)
+    return bytes(
+        compiled.ENGINE.spread([(weight, flags.tobytes()) for weight, flags in each], size)
+    )
+
+
+def plain_spread(each: Sequence[tuple[float, Flags]], size: int) -> bytes:
+    """What words add, of each its weight and which elements have it: int64, shape (size,)."""
     scores = np.zeros(size)
-    for weight, word in weights:  # the least first, so that sums do not depend on an order
-        scores[having[word]] += weight
+    for weight, flags in each:
+        scores[flags] += weight
     scores = MOST * scores / (scores + _HALF)
     lent = scores.copy()
     for by in range(1, _NEAR + 1):
         lent[by:] = np.maximum(lent[by:], scores[:-by] / 2)
         lent[:-by] = np.maximum(lent[:-by], scores[by:] / 2)
-    return np.rint(lent * PARTS).astype(np.int64)
+    return np.rint(lent * PARTS).astype(np.int64).tobytes()
 
 
 def again(

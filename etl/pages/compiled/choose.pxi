@@ -8,6 +8,9 @@ cdef enum:  # as in `etl.pages.compact.relevance`
     CALLED_AGAIN = 15000000
     AROUND = 2
     LESS = 10000000
+    NEAR = 4
+
+cdef double MOST = 40.0, HALF = 6.0  # as there
 
 cdef enum:  # forms of a line
     NONE, BRIEF, WHOLE
@@ -26,6 +29,32 @@ cdef extern from *:
     }
     """
     void stepmill_order(const vector[int64_t] &score, vector[int32_t] &order)
+
+
+def spread(list each not None, Py_ssize_t size):
+    """`etl.pages.compact.relevance.plain_spread`; the flags are bytes."""
+    cdef vector[double] scores
+    cdef bytes result = PyBytes_FromStringAndSize(NULL, size * sizeof(int64_t))
+    cdef int64_t *added = <int64_t *> PyBytes_AS_STRING(result)
+    cdef const char *flag
+    cdef double weight, lent
+    cdef Py_ssize_t place, at
+    cdef bytes flags
+    scores.assign(size, 0)
+    for weight, flags in each:
+        flag = PyBytes_AS_STRING(flags)
+        for place in range(size):
+            if flag[place]:
+                scores[place] += weight
+    for place in range(size):
+        scores[place] = MOST * scores[place] / (scores[place] + HALF)
+    for place in range(size):
+        lent = scores[place]
+        for at in range(max(0, place - NEAR), min(size, place + NEAR + 1)):
+            if at != place:
+                lent = max(lent, scores[at] / 2)
+        added[place] = <int64_t> rint(lent * PARTS)
+    return result
 
 
 cdef class Units:
@@ -190,7 +219,7 @@ cdef class Units:
         """`etl.pages.compact.choose.Shown` as a tuple."""
         cdef string text
         cdef list elements = []
-        cdef int64_t cut = 0, cut_chars = 0, silent_chars = 0, saved = 0
+        cdef int64_t cut = 0, cut_chars = 0, silent_chars = 0, saved = 0, tokens = 0
         cdef size_t place
         cdef Form *form
         for place in range(forms.size()):
@@ -202,8 +231,9 @@ cdef class Units:
                     cut_chars += form.long_chars
                     cut += 1
                 continue
-            add_mark(text, cut)
+            tokens += self.add_mark(text, cut)
             cut = 0
+            tokens += self.short_tokens[place] if forms[place] == BRIEF else self.long_tokens[place]
             elements.append(self.elements[place])
             add_number(text, self.last - self.elements[place])
             if forms[place] == WHOLE or form.is_one:
@@ -212,12 +242,23 @@ cdef class Units:
                 text.append(form.short_line.data(), form.short_line.size())
             if forms[place] == BRIEF:
                 saved += form.long_chars - form.short_chars
-        add_mark(text, cut)
+        tokens += self.add_mark(text, cut)
         if text.size():
             text.resize(text.size() - 1)
         return (
-            to_str(View(text.data(), text.size())), elements, cut_chars, silent_chars, saved
+            to_str(View(text.data(), text.size())), elements, cut_chars, silent_chars, saved,
+            tokens,
         )
+
+    cdef int64_t add_mark(self, string &text, int64_t cut) except -1:
+        """Add the mark of so many elements that were cut, if there is one; its tokens."""
+        cdef size_t before = text.size()
+        if cut < LEAST:
+            return 0
+        text.append(b"\xe2\x80\xa6", 3)
+        add_number(text, cut)
+        text.append(1, c"\n")
+        return self.known.marks[text.size() - before - 5]
 
 
 cdef inline int64_t mark_tokens(int64_t cut) noexcept:
@@ -229,13 +270,6 @@ cdef inline int64_t mark_tokens(int64_t cut) noexcept:
         cut //= 10
         tokens += 1
     return tokens
-
-
-cdef void add_mark(string &text, int64_t cut) noexcept:
-    if cut >= LEAST:
-        text.append(b"\xe2\x80\xa6", 3)
-        add_number(text, cut)
-        text.append(1, c"\n")
 
 
 cdef void add_number(string &text, int64_t number) noexcept:

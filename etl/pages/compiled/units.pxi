@@ -70,29 +70,29 @@ cdef class Known:
     cdef size_t counted  # forms whose tokens are known
     cdef int64_t most_text  # characters of a text
     cdef vector[uint32_t] words  # of forms
-    cdef vector[int64_t] sizes, folds, repeats  # as in `__cinit__`
+    cdef vector[int64_t] sizes, marks, folds, repeats  # as in `__cinit__`
     cdef vector[uint32_t] said_before  # by saying: how often, in the page that is measured
     cdef vector[Weight] weights  # by saying
-    cdef object shape_of, plainly  # of a token, and of a text, in plain Python
+    cdef object shape_of  # of a token, in plain Python
     cdef bint plain  # whether ``shape`` is as that gives it
 
     def __cinit__(
         self, int64_t most_text, int64_t most_value, tuple modules not None, list sizes not None,
-        list folds not None, list repeats not None
+        list marks not None, list folds not None, list repeats not None
     ):
         """most_text, most_value: as in `etl.pages.compact.rules`.
 
-        modules: ``tables``, ``facts`` and ``relevance`` of `etl.pages.compact`. sizes: the tokens of
-        numbers by their digits. folds, repeats: `etl.pages.compact.choose.weights`.
+        modules: ``tables``, ``facts`` and ``relevance`` of `etl.pages.compact`. sizes, marks: the
+        tokens of numbers, and of marks, by their digits. folds, repeats: `etl.pages.compact.choose.weights`.
         """
         global knowns
         knowns += 1
         self.id = knowns
         tables, facts, relevance = modules
         self.most_text = most_text
-        self.tags, self.index = StartTags(most_value, tables, facts), WordIndex(relevance.words_of)
-        self.shape_of, self.plainly = facts.shape_of, relevance.plain
-        self.sizes, self.folds, self.repeats = sizes, folds, repeats
+        self.tags, self.index = StartTags(most_value, tables, facts), WordIndex(relevance.words_in)
+        self.shape_of = facts.shape_of
+        self.sizes, self.marks, self.folds, self.repeats = sizes, marks, folds, repeats
         self.text_number(View(b"", 0))
         for name in tables.LOOKED_AT:
             add_name(self.looked_at, to_utf8(name))
@@ -206,43 +206,30 @@ cdef class Known:
         cdef const int32_t *saying = <const int32_t *> PyBytes_AS_STRING(sayings)
         cdef size_t count = PyBytes_GET_SIZE(sayings) // sizeof(int32_t), place
         cdef vector[uint32_t] words
-        cdef unordered_map[int32_t, bint] judged  # few have all words of a name
         cdef bint any_hit = False
         cdef bytes flags = PyBytes_FromStringAndSize(NULL, count)
         cdef char *flag = PyBytes_AS_STRING(flags)
         memset(flag, 0, count)
         self.index_words(saying, count)
         for name in names:
-            if not self.index.find_all(name.split(" "), words):
-                continue
-            judged.clear()
-            for place in range(count):
-                if not self.has_words(self.forms[saying[place]], words):
-                    continue
-                if not judged.count(saying[place]):
-                    judged[saying[place]] = self.is_called(self.forms[saying[place]][0], name)
-                if judged[saying[place]]:
-                    flag[place] = any_hit = True
+            if self.index.find_all(name.split(" "), words):
+                for place in range(count):
+                    if self.is_called(self.forms[saying[place]], words):
+                        flag[place] = any_hit = True
         return flags if any_hit else b""
 
-    cdef bint has_words(self, Form *form, vector[uint32_t] &words) noexcept:
-        cdef size_t place, at
-        for place in range(words.size()):
-            at = form.first
-            while at < form.last and self.words[at] != words[place]:
-                at += 1
-            if at == form.last:
-                return False
-        return True
-
-    cdef bint is_called(self, Form &form, str name) except -1:
-        """Whether its text or a name of it is so, as `etl.pages.compact.relevance.plain` has it."""
-        cdef size_t place
-        if self.plainly(to_str(form.text)) == name:
-            return True
-        for place in range(name_count(self, form)):
-            if self.plainly(to_str(view_of(name_of(self, form, place)[0]))) == name:
+    cdef bint is_called(self, Form *form, vector[uint32_t] &words) noexcept:
+        """Whether its text or a name of it has just these words."""
+        cdef size_t begin = form.first, end
+        while self.words[begin] != NAMES_END:
+            end = begin
+            while end - begin < words.size() and self.words[end] == words[end - begin]:
+                end += 1
+            if end - begin == words.size() and self.words[end] == NAME_END:
                 return True
+            while self.words[end] != NAME_END:
+                end += 1
+            begin = end + 1
         return False
 
     cdef int index_words(self, const int32_t *saying, size_t count) except -1:
@@ -254,18 +241,23 @@ cdef class Known:
         return 0
 
     cdef int add_words_of(self, Form &form) except -1:
-        cdef string *text
-        cdef size_t place
+        """Find the words of a saying: first those of its text and of each name, if it is short."""
+        cdef View text
+        cdef size_t place, count = name_count(self, form)
+        cdef bint is_short
         form.first = self.words.size()
-        for place in range(name_count(self, form)):
-            text = name_of(self, form, place)
-            self.index.add(view_of(text[0]), self.words)
-        text = &self.facts[form.number].state
-        self.index.add(view_of(text[0]), self.words)
+        for is_short in (True, False):
+            for place in range(count + 1):
+                text = form.text if place == 0 else view_of(name_of(self, form, place - 1)[0])
+                if (characters(text) <= LONGEST_NAME) == is_short:
+                    self.index.add(text, self.words)
+                    if is_short:
+                        self.words.push_back(NAME_END)
+            if is_short:
+                self.words.push_back(NAMES_END)
+        self.index.add(view_of(self.facts[form.number].state), self.words)
         if form.more >= 0:
-            text = &self.mores[form.more]
-            self.index.add(view_of(text[0]), self.words)
-        self.index.add(form.text, self.words)
+            self.index.add(view_of(self.mores[form.more]), self.words)
         form.last = self.words.size()
         form.indexed = True
         return 0

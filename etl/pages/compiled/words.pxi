@@ -1,16 +1,25 @@
-# The words of texts, as `etl.pages.compact.relevance.words_of` finds them in plain Python.
+# The words of texts, as `etl.pages.compact.relevance.words_in` finds them in plain Python.
+
+cdef enum:
+    LONGEST_NAME = 100  # `LONGEST` there
+
+cdef enum:  # numbers that no word has: the ends of what may call an element, and of all that may
+    NAME_END
+    NAMES_END
 
 cdef class WordIndex:
-    """Numbers the words of texts, in lower case. words_of: in plain Python, for other alphabets."""
+    """Numbers the words of texts, in lower case. words_in: in plain Python, for other alphabets."""
 
-    cdef object words_of
+    cdef object words_in
     cdef Arena bytes
     cdef Table[Numbered] numbers
     cdef unordered_map[string, vector[uint32_t]] mixed  # runs that are not ASCII alone: their words
     cdef string run
 
-    def __cinit__(self, words_of):
-        self.words_of = words_of
+    def __cinit__(self, words_in):
+        self.words_in = words_in
+        for end in (b"", b" "):  # `NAME_END` and `NAMES_END`
+            number_of(self.numbers, self.bytes, end)
 
     cdef int64_t find(self, str word) except -2:
         """The number of a word; -1 if no text has had it."""
@@ -30,7 +39,7 @@ cdef class WordIndex:
         return True
 
     cdef int add(self, View text, vector[uint32_t] &found) except -1:
-        """Add the numbers of the words of a text."""
+        """Add the numbers of the words of a text, in their order."""
         cdef const char *at = text.data(), *end = at + text.size()
         cdef bint ascii
         if memmem(at, text.size(), b"\xce\xa3", 2) != NULL:
@@ -55,6 +64,6 @@ cdef class WordIndex:
         return 0
 
     cdef int ask(self, View text, vector[uint32_t] &found) except -1:
-        for word in sorted(self.words_of(to_str(text))):
+        for word in self.words_in(to_str(text)):
             found.push_back(number_of(self.numbers, self.bytes, to_utf8(word)))
         return 0
