@@ -167,4 +167,5 @@ def _hashes(workflows: pl.Series, hashed: Hashed) -> pl.Series:
     """The hash by which each of these workflows is ordered: a column ``hash``, uint64."""
     every = workflows.unique(maintain_order=True)
     orders = pl.Series("hash", map(hashed, every), pl.UInt64)
-    return workflows.replace_strict(every, orders, return_dtype=pl.UInt64).alias("hash")
+    found = workflows.replace_strict(every, orders, return_dtype=pl.UInt64)
+    return found.cast(pl.UInt64).alias("hash")  # of no workflows, Polars returns them as they are

@@ -122,7 +122,7 @@ def observed(
 
 def _observed(call: _Call) -> Observation:
     serving, objective = call.serving, _one_space(call.objective)
-    whole = serving.text(call.page, objective, call.history, call.url, call.budget, call.wanted)
+    whole = serving.text(call.page, objective, call.history, call.budget, call.wanted)
     sample = asked(serving, objective, call.url, whole, call.history)
     seen = serving.fitting(call.answer).seen(sample, serving.encoder, call.chunk)
     if isinstance(seen, Seen) and seen.chunks > 1 and serving.fit.test == "drop":

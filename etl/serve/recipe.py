@@ -72,7 +72,6 @@ class Serving:
         page: Page,
         objective: str,
         history: Sequence[str],
-        url: str,
         budget: int,
         wanted: Mapping[int, int],
     ) -> str | bytes:
@@ -91,7 +90,7 @@ class Serving:
                 )
             observation: str | bytes = held(self.stage.pruner.prune(page), "observation")
             return observation
-        made = self.stage.compactor(page, objective, history, url, budget=budget, wanted=wanted)
+        made = self.stage.compactor(page, objective, history, budget=budget, wanted=wanted)
         return made.observation
 
     def latest(self, history: tuple[str, ...]) -> tuple[str, ...]:

@@ -151,6 +151,15 @@ def test_a_build_with_lists_and_caps(tmp_path: Path) -> None:
     assert {each.sample_id for each in builds.emitted(out)} == before
 
 
+def test_limits_of_a_build_without_samples(tmp_path: Path) -> None:
+    """Nothing is over a limit where there is nothing: the build ends."""
+    builds.write_workflows(tmp_path / "a.jsonl", {"workflow_id": "w", "objective": "", "steps": []})
+    out = tmp_path / "out"
+    limits = "caps.samples_per_domain=7", "caps.workflows_per_domain=2"
+    builds.build([tmp_path / "a.jsonl"], out, "gates.min_samples=0", *limits)
+    assert not [*builds.emitted(out)]
+
+
 @pytest.mark.parametrize("cap", [1, 2])
 def test_caps_of_workflows(tmp_path: Path, cap: int) -> None:
     """At most the given number of workflows of each domain stay, whole."""

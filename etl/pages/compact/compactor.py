@@ -136,19 +136,15 @@ class Compactor:
         page: Page,
         objective: str = "",
         history: Sequence[str] = (),
-        url: str = "",
-        before: Page | None = None,
         *,
         budget: int = 0,
         wanted: Mapping[int, int] | None = None,
     ) -> Compacted:
         """The observation of a page for a task.
 
-        history: the previous steps as text. url, before: the page's address, and the page of the
-        step before; neither changes the observation yet. budget: 0 for that of the rules. wanted:
-        elements that come first, in their long forms, and how much each is wanted, from 1.
+        history: the previous steps as text. budget: 0 for that of the rules. wanted: elements that
+        come first, in their long forms, and how much each is wanted, from 1.
         """
-        del url, before
         most = budget or self.rules.budget
         seen = self._seen(page)
         if wanted:

@@ -147,7 +147,7 @@ def _observe(
     step_draft.description = described(step_draft, page, label=name)
     made = None
     if not step_draft.reason:
-        made = compactor(page, objective, history, step_draft.step.url)
+        made = compactor(page, objective, history)
     if made is not None and step_draft.element in made.kept:
         step_draft.start_tag = made.line(step_draft.node)
     elif step_draft.element >= 0:
