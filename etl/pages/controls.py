@@ -6,20 +6,24 @@ Elements are those of `etl.pages.standard.read_plain`, in the same order.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from string import ascii_lowercase
-from typing import Final
+from typing import Final, NamedTuple
 
 from turbohtml import TokenType
 
-from etl.pages.page import with_lf
-from etl.pages.standard import Piece, library_pieces
+from etl.pages import compiled
+from etl.pages.page import Page, with_lf
+from etl.pages.reading import read_anew
+from etl.pages.standard import library_pieces
+from etl.pages.tokens import EMPTY, Token
 from schemas.errors import PageError
 
 CONTROLS: Final = frozenset(("input", "select", "textarea", "option"))
-_AS_MARKUP: Final = re.compile(r"(?i)(</?(?:ifram|noscrip))[et]")
-"""Elements whose content is markup here and text in the library, but for their last letter."""
+_AS_MARKUP: Final = re.compile(r"(?i)(</?(?:ifram|noscrip))([et])")
+"""Elements whose content is markup here and text in the library, and their last letter."""
 
 
 @dataclass
@@ -56,51 +60,119 @@ class Controls:
     found: list[Control]
 
 
+class _Tag(NamedTuple):
+    """A start or end tag, or the end of the page, which has no name."""
+
+    tag: str
+    starts: bool
+    # it is an element that ends with its start tag
+    closed: bool
+    # the number of elements before it
+    element: int
+    # of a start tag
+    attributes: dict[str, str]
+    # where it begins and ends in the text
+    at: int
+    end: int
+    # makes the text after the last tag before it
+    text: Callable[[], str]
+
+
 def controls(html: str) -> Controls:
     """The controls of a page. Takes time linear in the page.
 
     Raises: `PageError` "empty_page" for a page that has every name that could stand for a frame.
     """
     html = with_lf(html)
-    count = 0
+    page = read_anew(html)
+    if page.compiled is None:
+        return plain_controls(html)
+    return _controls(html, page.elements, _compiled_tags(page, len(html)))
+
+
+def plain_controls(html: str) -> Controls:
+    """The same in plain Python: the specification. html: with LF at the end of each line."""
+    tags = [*_plain_tags(html)]
+    return _controls(html, tags[-1].element, tags)
+
+
+def _controls(html: str, elements: int, tags: Iterable[_Tag]) -> Controls:
+    """The controls of a page. tags: at least theirs, the one after each textarea's, and the end."""
     found: list[Control] = []
     inner: Control | None = None  # the control whose text comes next
     listed: Control | None = None  # the open list
-    for piece in _pieces(html):
-        token = piece.token
-        if token is None:
-            if inner is not None:
-                inner.text += piece.text
-            continue
-        if token.type not in (TokenType.START_TAG, TokenType.END_TAG):
-            continue
-        tag, starts = token.tag or "", token.type == TokenType.START_TAG
-        if inner is not None and (inner.tag == "textarea" or tag in ("option", "select")):
-            inner.text_end, inner = piece.at, None
-        if not starts:
-            listed = None if tag == "select" else listed
-            continue
-        if tag in CONTROLS:
-            given = dict(reversed(token.attrs or ()))
-            end = piece.at + len(token.source or "")
-            one = Control(count, tag, given, piece.at, end, "", end)
-            if tag != "option":
+    for tag in tags:
+        if inner is not None:
+            inner.text += tag.text()
+            if inner.tag == "textarea" or tag.tag in ("option", "select", ""):
+                inner.text_end, inner = tag.at, None
+        if not tag.starts:
+            listed = None if tag.tag == "select" else listed
+        elif tag.tag in CONTROLS:
+            one = Control(tag.element, tag.tag, tag.attributes, tag.at, tag.end, "", tag.end)
+            if tag.tag != "option":
                 found.append(one)
             elif listed is not None:
                 listed.options.append(one)
-            listed = one if tag == "select" else listed
-            if tag in ("option", "textarea") and not token.self_closing:
+            listed = one if tag.tag == "select" else listed
+            if tag.tag in ("option", "textarea") and not tag.closed:
                 inner = one
-        count += 1
-    if inner is not None:
-        inner.text_end = len(html)
-    return Controls(html, count, found)
+    return Controls(html, elements, found)
 
 
-def _pieces(html: str) -> Iterator[Piece]:
-    """The library's tokens, with the content of frames as markup; places are those in the page."""
-    lower = html.lower()
+def _compiled_tags(page: Page, size: int) -> Iterator[_Tag]:
+    """Those tags that `_controls` needs, of a page that the engine has read.
+
+    size: characters of the page.
+    """
+    tokens, before = page.tokens, 0
+    for place, element, starts, tag, at, end in compiled.ENGINE.control_tags(page.compiled):
+        token, text = tokens[place], partial(_text, tokens, before, place)
+        yield _Tag(tag, starts, token.kind == EMPTY, element, token.attributes(), at, end, text)
+        before = place
+    rest = partial(_text, tokens, before, len(tokens))
+    yield _Tag("", False, False, page.elements, {}, size, size, rest)
+
+
+def _text(tokens: Sequence[Token], begin: int, end: int) -> str:
+    return "".join([tokens[at].text for at in range(begin, end)])
+
+
+def _plain_tags(html: str) -> Iterator[_Tag]:
+    """All tags of a page, with the content of frames as markup.
+
+    The library reads it as text, so that it is shown frames of another name. It says where tags
+    are; what is in them, and between them, gets the right name back.
+    """
+    letter = _letter(html.lower())
+    back = re.compile(f"(?i)(ifram|noscrip)({letter})")
+
+    def restored(text: str) -> str:
+        return back.sub(lambda hit: hit[1] + _like("te"[len(hit[1]) == len("ifram")], hit[2]), text)
+
+    shown = _AS_MARKUP.sub(lambda hit: hit[1] + _like(letter, hit[2]), html)
+    count, text = 0, ""
+    for piece in library_pieces(shown):
+        token = piece.token
+        if token is None:
+            text += restored(piece.text)
+        elif token.type in (TokenType.START_TAG, TokenType.END_TAG):
+            starts, end = token.type == TokenType.START_TAG, piece.at + len(token.source or "")
+            given = {restored(name): restored(value) for name, value in reversed(token.attrs or ())}
+            closed, before = token.self_closing, partial(str, text)
+            yield _Tag(token.tag or "", starts, closed, count, given, piece.at, end, before)
+            count, text = count + starts, ""
+    yield _Tag("", False, False, count, {}, len(html), len(html), partial(str, text))
+
+
+def _letter(lower: str) -> str:
+    """A last letter that makes names of frames into names that a page does not have."""
     for letter in ascii_lowercase:
         if letter not in "et" and f"ifram{letter}" not in lower and f"noscrip{letter}" not in lower:
-            return library_pieces(_AS_MARKUP.sub(rf"\g<1>{letter}", html))
+            return letter
     raise PageError("empty_page", "a page with all names that are like iframe cannot be read")
+
+
+def _like(letter: str, other: str) -> str:
+    """A letter in the case of another."""
+    return letter.upper() if other.isupper() else letter

@@ -33,11 +33,12 @@ from etl.inputs.mended import Mended, parse
 from etl.inputs.pages import is_tree, parse_with_pages, parse_with_trees
 from etl.pages import compiled, reading
 from etl.pages.compact import Compactor, CompactRules
+from etl.pages.controls import controls, plain_controls
 from etl.pages.lasting import plain_lasting
 from etl.pages.live import inert, live
 from etl.pages.locators.kin import kin
 from etl.pages.obstacles.outline import outline, plain_outline
-from etl.pages.page import Page
+from etl.pages.page import Page, with_lf
 from etl.pages.prune import Pruner
 from etl.pages.reading import read
 from etl.pages.rules import PruneRules
@@ -177,6 +178,7 @@ def compare(html: str, pruners: list[Pruner], chance: random.Random) -> bool:
         for name, value in token.attributes().items():
             assert fast.with_attribute(name, value) == plain.with_attribute(name, value)
     compare_compact(fast, plain, chance)
+    assert controls(html) == plain_controls(with_lf(html))
     read(html)
     compare_searches(fast, html.encode("utf-8", "surrogatepass"), chance)
     compare_json(html, chance)
