@@ -6,7 +6,7 @@
     python -m tests.bench.many --files 5000 --s3
 
 Files of one workflow with small pages, in folders of a thousand, and the same records in eight
-files. Both are built by two processes, in turns; then the build of the many is run again with
+files. Both are built by two processes, the few before and after the many; then the build of the many is run again with
 nothing to do, beside ``find`` over the same folder, and with one file changed; the result must be
 that of a build from nothing. ``--s3`` reads all of it from a server on loopback. There the time
 that its client alone takes for the same objects, sixteen at a time, counts with that of the few
@@ -212,6 +212,8 @@ def measured(folder: Path, files: int, root: str = "") -> Cost:
             system.put(f"{path}/", f"{inside}/{path.name}/", recursive=True)
     few_seconds, few_mib = built(places["few"], folder / "out-few")
     many_seconds, many_mib = built(places["many"], folder / "out-many")
+    again_seconds, _ = built(places["few"], folder / "out-few-again")
+    few_seconds = (few_seconds + again_seconds) / 2  # other work comes and goes
     work_files = sum(path.is_file() for path in (folder / "out-many" / "work").rglob("*"))
     seconds, requests = _remote_limits(root) if root else (looked_at(many), 0.0)
     began = time.monotonic()
