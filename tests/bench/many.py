@@ -6,11 +6,11 @@
     python -m tests.bench.many --files 5000 --s3
 
 Files of one workflow with small pages, in folders of a thousand, and the same records in eight
-files. Both are built by two processes, the few before and after the many; then the build of the many is run again with
-nothing to do, beside ``find`` over the same folder, and with one file changed; the result must be
-that of a build from nothing. ``--s3`` reads all of it from a server on loopback. There the time
-that its client alone takes for the same objects, sixteen at a time, counts with that of the few
-files, and its listing instead of ``find``.
+files. Both are built by two processes, the few before and after the many; then the build of the
+many is run again with nothing to do, beside ``find`` over the same folder, and with one file
+changed; the result must be that of a build from nothing. ``--s3`` reads all of it from a server on
+loopback. There the time that its client alone takes for the same objects, sixteen at a time, counts
+with that of the few files, and its listing instead of ``find``.
 """
 
 from __future__ import annotations
