@@ -11,34 +11,30 @@ from etl.pages.page import Page
 from schemas.errors import AnswerError
 
 
-def cut_at(page: Page, compactor: Compactor, shown: Collection[int], node: int) -> list[int]:
-    """The elements that were cut at a node, in document order.
+def cut_at(page: Page, compactor: Compactor, shown: Collection[int], at: int) -> list[int]:
+    """The elements that were cut at an element, in document order.
 
-    A node with a line stands for the mark right after it, else for the one right before it. Any
+    An element with a line stands for the mark right after it, else for the one right before it. Any
     other stands for the place where its line would be, marked or not. Elements that say nothing
     or are hidden, which marks do not count, are only those of a place where nothing else was cut.
-    shown: the nodes that have lines.
+    shown: the elements that have lines.
 
     Raises:
         AnswerError: ``nothing_cut``.
     """
-    if not 0 <= node < page.elements:
-        raise AnswerError(
-            "nothing_cut", f"the page has no node {node}; it has 0 to {page.elements - 1}"
-        )
-    lines = sorted(page.elements - 1 - each for each in shown)
+    lines = sorted(shown)
     counted: list[list[int]] = [[] for _ in range(len(lines) + 1)]
     silent: list[list[int]] = [[] for _ in range(len(lines) + 1)]
     for element, quiet in compactor.elements(page):
         place = bisect_left(lines, element)  # how many lines stand before it
         if place == len(lines) or lines[place] != element:
             (silent if quiet else counted)[place].append(element)
-    place = bisect_left(lines, page.elements - 1 - node)
-    if node in shown:
+    place = bisect_left(lines, at)
+    if at in shown:
         for beside in (place + 1, place):
             if len(counted[beside]) >= LEAST:
                 return counted[beside]
-        raise AnswerError("nothing_cut", f"no mark stands next to the line of node {node}")
+        raise AnswerError("nothing_cut", "no mark stands next to the line of that node")
     if cut := counted[place] or silent[place]:
         return cut
-    raise AnswerError("nothing_cut", f"at node {node}, which has no line, nothing was cut")
+    raise AnswerError("nothing_cut", "where the line of that node would stand, nothing was cut")

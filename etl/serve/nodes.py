@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
@@ -59,9 +59,13 @@ class Nodes(Mapping[int, Node]):
     What a browser does not have in its document, such as the content of ``noscript``, is left out.
     """
 
-    def __init__(self, page: Page, text: str, pruner: Pruner | None) -> None:
-        """text: the observation. pruner: what made it; None if it is a line an element."""
-        self._page, self._text, self._pruner = page, text, pruner
+    def __init__(
+        self, page: Page, text: str, pruner: Pruner | None, element: Callable[[int], int]
+    ) -> None:
+        """text: the observation. pruner: what made it; None if it is a line an element. element: of
+        an id that the text shows.
+        """
+        self._page, self._text, self._pruner, self._element = page, text, pruner, element
         self._made: dict[int, Node] = {}
 
     @cached_property
@@ -97,10 +101,10 @@ class Nodes(Mapping[int, Node]):
     def _found(self, id: int) -> Found | None:
         if id not in self.tags:
             return None
-        return self._unique.of(self._page.elements - 1 - id)
+        return self._unique.of(self._element(id))
 
     def _node(self, id: int, found: Found) -> Node:
-        element = self._page.elements - 1 - id
+        element = self._element(id)
         token = self._page.tokens[self._page.position(element)]
         name = label_of(self._page, element, self._pruner)
         bid = token.attributes().get("bid", "")

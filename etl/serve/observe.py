@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Final
 
 from etl.pages.page import Page
@@ -56,7 +56,8 @@ class Observation:
     @cached_property
     def nodes(self) -> Nodes:
         """The elements that the text shows, by node id."""
-        return Nodes(self._call.page, self.text, self._call.serving.pruner)
+        page, serving = self._call.page, self._call.serving
+        return Nodes(page, self.text, serving.pruner, partial(serving.element, page))
 
     def cut_at(self, node: int) -> tuple[int, ...]:
         """The ids of the elements that `expand` would show first, in document order.
@@ -73,7 +74,12 @@ class Observation:
             )
         if compactor is None:
             raise AnswerError("nothing_cut", "the page is shown whole: it is its only chunk")
-        return tuple(map(page.node, cut_at(page, compactor, self.nodes.tags.keys(), node)))
+        shown = {compactor.element(page, each) for each in self.nodes.tags}
+        element = compactor.element(page, node)
+        if element < 0:
+            raise AnswerError("nothing_cut", f"the page has no element with number {node}")
+        cut = cut_at(page, compactor, shown, element)
+        return tuple(compactor.number(page, each) for each in cut)
 
     def expand(self, node: int) -> Observation:
         """The same page within the same budget, with the elements that were cut at a node.
@@ -83,7 +89,7 @@ class Observation:
 
         node: with a line: the elements that the mark right after the line stands for, or, if no
         mark is there, the mark right before it. Any other number of the page: what was cut where
-        its line would stand, marked or not; a number above that of the first line is before it.
+        its line would stand, marked or not.
 
         Raises:
             AnswerError: ``nothing_cut``: nothing was cut there, or the observation is a chunk.
@@ -91,7 +97,8 @@ class Observation:
         """
         call = self._call
         latest = max(call.wanted.values(), default=0) + 1
-        cut = {call.page.elements - 1 - id: latest for id in self.cut_at(node)}
+        element = partial(call.serving.element, call.page)
+        cut = {element(id): latest for id in self.cut_at(node)}
         return _observed(replace(call, wanted={**call.wanted, **cut}))
 
 

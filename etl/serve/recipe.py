@@ -67,6 +67,12 @@ class Serving:
         """Makes observations of a line an element; None where pages are pruned."""
         return self.stage.compactor if isinstance(self.stage, Observe) else None
 
+    def element(self, page: Page, node: int) -> int:
+        """The element of a page that its observations call so; -1 if there is none."""
+        if self.compactor is not None:
+            return self.compactor.element(page, node)
+        return page.elements - 1 - node if 0 <= node < page.elements else -1
+
     def text(
         self,
         page: Page,

@@ -79,17 +79,18 @@ def described(
     page: Seen | None,
     pruner: Pruner | None = None,
     label: str | None = None,
+    number: Callable[[int], int] | None = None,
 ) -> str:
     """One line for an action: the recording's description, or else verb, value, target's label.
 
     page: what the step's is; None if no label is to be looked up. pruner: as for `label_of`.
-    label: the target's, where it is known.
+    label: the target's, where it is known. number: of an element, where it is not its node id.
     """
     end = ""
     if step_draft.destination >= 0 and page is not None:
         at = step_draft.destination
         there = _in_quotes(name_of(page, at, pruner))
-        node = page.id(at) if isinstance(page, Tree) else page.node(at)
+        node = page.id(at) if isinstance(page, Tree) else (number or page.node)(at)
         end = f"to node {node}{f' {there}' if there else ''}"
     action = step_draft.step.action
     if action.description:

@@ -49,8 +49,8 @@ class Shown(NamedTuple):
     """What is shown of a page."""
 
     text: str
-    # indices of the elements, in document order
-    elements: Sequence[int]
+    # index of an element, in document order -> its number
+    kept: dict[int, int]
     # characters of lines that were cut, of silent ones that were, and that shorter forms saved
     cut: int
     silent: int
@@ -83,7 +83,7 @@ class Lines(Protocol):
 class Choice:
     """Chooses among lines.
 
-    elements: the index of each one's element. long, short: their tokens. score: how much each
+    elements, numbers: the index of each one's element, and its number. long, short: their tokens. score: how much each
     matters. silent: their absence need not be marked. chars, saved: characters of the long form,
     and how many the short one saves. marks: the tokens of a mark by the digits of its number. line:
     the line at a place, in its long form or the short one.
@@ -92,6 +92,7 @@ class Choice:
     def __init__(
         self,
         elements: Numbers,
+        numbers: Numbers,
         long: Counts,
         short: Counts,
         score: Counts,
@@ -101,7 +102,8 @@ class Choice:
         marks: Sequence[int],
         line: Callable[[int, bool], str],
     ) -> None:
-        self._elements, self._long, self._short = elements, long, short
+        self._elements, self._numbers = elements, numbers
+        self._long, self._short = long, short
         self._score, self._silent = score, silent
         self._chars, self._saved, self._line = chars, saved, line
         self._tokens_of_marks = np.array(marks, np.int64)
@@ -117,6 +119,7 @@ class Choice:
         opened = (asked > 0) & (2 * self._long <= most)
         wanting = Choice(
             self._elements,
+            self._numbers,
             self._long,
             np.where(opened, self._long, self._short),
             self._score + WANTED * asked,
@@ -197,7 +200,7 @@ class Choice:
             done = end
         return Shown(
             "".join([*lines, *shown[done:]]).removesuffix("\n"),
-            self._elements[stay].tolist(),
+            dict(zip(self._elements[stay].tolist(), self._numbers[stay].tolist(), strict=True)),
             int(self._chars[~kept & ~self._silent].sum()),
             int(self._chars[~kept & self._silent].sum()),
             int(self._saved[kept & ~whole].sum()),
@@ -237,30 +240,30 @@ def before_of(keys: Numbers) -> Counts:
 def choice(
     units: Units,
     forms: Forms,
+    numbers: Numbers,
     digits: Sequence[int],
     marks: Sequence[int],
-    last: int,
     *,
     folding: bool,
 ) -> Choice:
     """Chooses among the lines of a page.
 
-    digits, marks: the tokens of a number, and of a mark, by how many digits it has, from 1. last:
-    the number of the page's first element. folding: whether of many elements of one shape the first
-    ones matter more.
+    numbers: `numbers.numbers_of`. digits, marks: the tokens of a number, and of a mark, by how many
+    digits it has, from 1. folding: whether of many elements of one shape the first ones matter more.
     """
     elements, before, sayings = units
-    rows, nodes = forms.rows(sayings), last - elements.astype(np.int64)
-    tokens = np.array(digits)[_digits(nodes) - 1]
+    rows = forms.rows(sayings)
+    tokens = np.array(digits)[_digits(numbers.astype(np.int64)) - 1]
     alike, same = weights(folding=folding)
     less = np.minimum(rows[:, FOLDS], np.array(alike)[np.minimum(before, len(alike) - 1)])
     less += np.array(same)[np.minimum(before_of(sayings), len(same) - 1)]
 
     def line(at: int, whole: bool) -> str:
-        return f"{nodes[at]}{forms.line(int(sayings[at]), whole)}"
+        return f"{numbers[at]}{forms.line(int(sayings[at]), whole)}"
 
     return Choice(
         elements,
+        numbers,
         tokens + rows[:, LONG],
         tokens + rows[:, SHORT],
         rows[:, SCORE] - less,

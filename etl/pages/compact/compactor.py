@@ -2,14 +2,14 @@
 
 One line an element, in document order::
 
-    832 a: Add to cart
-    831 input type=checkbox "Remember me" checked
+    417 a: Add to cart
+    82 input type=checkbox "Remember me" checked
     …37
-    793 button: Buy
+    639 button: Buy
 
-The number is the element's node id, as in other observations; ``…37``: here 37 elements were cut.
-Fewer than four are not marked, since the numbers tell: they count down by one. ``…`` in a text: it
-was shortened. ``_`` in a text: other elements stand there, which have lines of their own.
+The number is made of what the line says (`etl.pages.compact.numbers`). ``…37``: here 37 elements
+were cut; fewer than four are not marked. ``…`` in a text: it was shortened. ``_`` in a text: other
+elements stand there, which have lines of their own.
 
 Nothing but the page, the task and the steps before decides what is shown.
 """
@@ -38,9 +38,10 @@ from etl.pages.compact.choose import (
 )
 from etl.pages.compact.engine import CompiledForms
 from etl.pages.compact.forms import SILENT, Forms, PlainForms
+from etl.pages.compact.numbers import limit_of, numbers_of
 from etl.pages.compact.relevance import PARTS
 from etl.pages.compact.rules import CompactRules
-from etl.pages.compact.units import Units, arrays
+from etl.pages.compact.units import Numbers, Units, arrays
 from etl.pages.page import Page
 
 _MOST: Final = 2**17
@@ -104,6 +105,18 @@ class _Seen:
         """Its elements that can be shown."""
         return arrays(self.units)
 
+    @cached_property
+    def numbers(self) -> Numbers:
+        """Their numbers: int32."""
+        if isinstance(self.units, Units):
+            return numbers_of(self.forms.hashes(self.found.sayings))
+        return np.frombuffer(self.units.numbers(), np.int32)
+
+    @cached_property
+    def by_number(self) -> dict[int, int]:
+        """Number -> element."""
+        return dict(zip(self.numbers.tolist(), self.found.elements.tolist(), strict=True))
+
 
 class Compactor:
     """Makes observations by fixed rules; it remembers what start tags and texts say."""
@@ -158,7 +171,7 @@ class Compactor:
                     added = self._relevance(seen, objective, history)
                 extras = self._extras(budget)
                 shown = self._lines(seen).chosen(again, added, budget, extras)
-                made = self._compacted(page, shown)
+                made = self._compacted(shown)
             if made.tokens <= most or not budget:
                 return made
             # Tokens of some vocabularies reach across lines, so that their sums say too little.
@@ -182,6 +195,7 @@ class Compactor:
         score -= np.array(less)[np.minimum(before_of(keys), len(less) - 1)]
         lines = Choice(
             np.arange(len(sizes), dtype=np.int32),
+            np.array([tree.node(at) for at in range(len(sizes))], np.int32),
             sizes,
             sizes,
             score,
@@ -193,8 +207,8 @@ class Compactor:
         )
         most = budget or self.rules.budget
         shown = lines.plain(b"", most, 0) or lines.chosen(b"", added, most, 0)
-        ids = {at: tree.node(at) for at in shown.elements}
-        return Compacted(shown.text, self._vocabulary.count(shown.text), ids, shown.removed())
+        count = self._vocabulary.count(shown.text)
+        return Compacted(shown.text, count, shown.kept, shown.removed())
 
     def elements(self, page: Page) -> list[tuple[int, bool]]:
         """The elements of a page that can be shown, in document order; of each whether its absence
@@ -209,10 +223,25 @@ class Compactor:
         """The line of an element in its long form; empty if it can have none."""
         seen = self._seen(page)
         elements, _, sayings = seen.found
-        at = int(np.searchsorted(elements, element))
-        if at == len(elements) or int(elements[at]) != element:
+        at = _place(element, elements)
+        if at < 0:
             return ""
-        return f"{page.node(element)}{seen.forms.line(int(sayings[at]), True)}".rstrip("\n")
+        return f"{seen.numbers[at]}{seen.forms.line(int(sayings[at]), True)}".rstrip("\n")
+
+    def number(self, page: Page, element: int) -> int:
+        """The number of an element of a page, whether it can be shown or not."""
+        seen = self._seen(page)
+        at = _place(element, seen.found.elements)
+        return int(seen.numbers[at]) if at >= 0 else limit_of(len(seen.numbers)) + element
+
+    def element(self, page: Page, number: int) -> int:
+        """The element of a page with a number; -1 if there is none."""
+        seen = self._seen(page)
+        beyond = number - limit_of(len(seen.numbers))
+        if beyond < 0:
+            return seen.by_number.get(number, -1)
+        unseen = beyond < page.elements and _place(beyond, seen.found.elements) < 0
+        return beyond if unseen else -1
 
     def _seen(self, page: Page) -> _Seen:
         """A page's elements; the latest pages are remembered."""
@@ -233,7 +262,7 @@ class Compactor:
                 seen.lines = self._choice(seen)
             else:
                 seen.forms.make()
-                seen.units.measure(seen.page.elements - 1)
+                seen.units.measure()
                 seen.lines = seen.units
         return seen.lines
 
@@ -241,9 +270,9 @@ class Compactor:
         return choice(
             seen.found,
             seen.forms,
+            seen.numbers,
             self._digits,
             self._marks,
-            seen.page.elements - 1,
             folding=self.rules.folding,
         )
 
@@ -260,10 +289,10 @@ class Compactor:
         """The observation, if it depends on nothing but the page and what ``again`` says."""
         if again:
             shown = self._lines(seen).plain(again, budget, self._extras(budget))
-            return None if shown is None else self._compacted(seen.page, shown)
+            return None if shown is None else self._compacted(shown)
         if budget not in seen.plain:
             shown = self._lines(seen).plain(b"", budget, self._extras(budget))
-            seen.plain[budget] = None if shown is None else self._compacted(seen.page, shown)
+            seen.plain[budget] = None if shown is None else self._compacted(shown)
         return seen.plain[budget]
 
     def _again(self, seen: _Seen, history: Sequence[str]) -> bytes:
@@ -284,10 +313,9 @@ class Compactor:
         having = seen.forms.having(sayings, task)
         return relevance.relevance(having, len(sayings), task)
 
-    def _compacted(self, page: Page, shown: Shown) -> Compacted:
+    def _compacted(self, shown: Shown) -> Compacted:
         shown = Shown(*shown)  # the engine's is a tuple
-        ids = {element: page.elements - 1 - element for element in shown.elements}
-        return Compacted(shown.text, self._tokens(shown), ids, shown.removed())
+        return Compacted(shown.text, self._tokens(shown), shown.kept, shown.removed())
 
     def _tokens(self, shown: Shown) -> int:
         """The tokens of what is shown; its lines' where these add up, which is quicker."""
@@ -296,3 +324,9 @@ class Compactor:
         last = shown.text[shown.text.rfind("\n") + 1 :]
         count = self._vocabulary.count
         return shown.tokens - count(f"{last}\n") + count(last)
+
+
+def _place(element: int, elements: Numbers) -> int:
+    """The place of an element among some in document order; -1 if it is none of them."""
+    at = int(np.searchsorted(elements, element))
+    return at if at < len(elements) and int(elements[at]) == element else -1

@@ -59,6 +59,10 @@ class CompiledForms:
         rows = self._known.rows(sayings.tobytes())
         return np.frombuffer(rows, np.int64).reshape(-1, SILENT + 1)
 
+    def hashes(self, sayings: Numbers) -> list[int]:
+        """See `Forms`."""
+        return list(self._known.hashes(sayings.tobytes()))
+
     def line(self, saying: int, whole: bool) -> str:
         """See `Forms`."""
         return str(self._known.line(saying, whole))

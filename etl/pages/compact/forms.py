@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from etl.pages.compact.facts import Facts, Known, Saying, quoted, shortened
+from etl.pages.compact.numbers import hash_of
 from etl.pages.compact.relevance import PARTS, Flags, Words, plain, words_of
 from etl.pages.compact.rules import CompactRules
 from etl.pages.compact.tables import (
@@ -70,6 +71,9 @@ class Forms(Protocol):
     def rows(self, sayings: Numbers) -> Rows:
         """A row for each of some sayings: int64, shape (sayings, 7)."""
 
+    def hashes(self, sayings: Numbers) -> list[int]:
+        """`numbers.hash_of` the long line of each."""
+
     def line(self, saying: int, whole: bool) -> str:
         """The line, long or short, without the number of the element, with a line break."""
 
@@ -93,6 +97,7 @@ class PlainForms:
         self._rules, self._counts = rules, counts
         # by saying: long and short
         self._made: list[tuple[str, str]] = []
+        self._hashes: list[int] = []
         self._table: Rows = np.zeros((1024, SILENT + 1), np.int64)
         self._words = Words(self._words_of)
 
@@ -108,6 +113,11 @@ class PlainForms:
         """See `Forms`."""
         self.make()
         return self._table[sayings]
+
+    def hashes(self, sayings: Numbers) -> list[int]:
+        """See `Forms`."""
+        self.make()
+        return [self._hashes[saying] for saying in sayings.tolist()]
 
     def line(self, saying: int, whole: bool) -> str:
         """See `Forms`."""
@@ -158,6 +168,7 @@ class PlainForms:
             )
         ]
         self._made += made
+        self._hashes += [hash_of(long) for long, _ in made]
 
     def _lines(self, saying: Saying) -> tuple[str, str]:
         """The lines of an element, long and short."""

@@ -61,15 +61,24 @@ cdef class Units:
     """The elements of a page that can be shown; `etl.pages.compact.choose.Lines`."""
 
     cdef Known known
-    cdef vector[int32_t] elements, before, sayings
+    cdef vector[int32_t] elements, before, sayings, own_numbers
     cdef vector[int64_t] long_tokens, short_tokens, score
-    cdef int64_t last  # number of the page's first element
 
     def arrays(self):
         """`etl.pages.compact.units.Units`: the bytes of three arrays of int32."""
         return bytes_of(self.elements), bytes_of(self.before), bytes_of(self.sayings)
 
-    def measure(self, int64_t last):
+    def numbers(self):
+        """The bytes of `etl.pages.compact.numbers.numbers_of`."""
+        self.find_numbers()
+        return bytes_of(self.own_numbers)
+
+    cdef int find_numbers(self) except -1:
+        if self.own_numbers.empty():
+            self.known.number(self.sayings, self.own_numbers)
+        return 0
+
+    def measure(self):
         """Find the tokens and scores of the lines, as `etl.pages.compact.choose.choice` does."""
         cdef vector[int64_t] *sizes = &self.known.sizes
         cdef vector[int64_t] *folds = &self.known.folds
@@ -78,7 +87,7 @@ cdef class Units:
         cdef int64_t number, most
         cdef int32_t saying
         cdef Weight *weight
-        self.last = last
+        self.find_numbers()
         self.long_tokens.reserve(self.elements.size())
         self.short_tokens.reserve(self.elements.size())
         self.score.reserve(self.elements.size())
@@ -86,7 +95,7 @@ cdef class Units:
         for place in range(self.elements.size()):
             saying = self.sayings[place]
             weight = &self.known.weights[saying]
-            number, size = last - self.elements[place], 0
+            number, size = self.own_numbers[place], 0
             while number >= 10:
                 number //= 10
                 size += 1
@@ -218,7 +227,7 @@ cdef class Units:
     cdef object shown(self, vector[uint8_t] &forms):
         """`etl.pages.compact.choose.Shown` as a tuple."""
         cdef string text
-        cdef list elements = []
+        cdef dict kept = {}
         cdef int64_t cut = 0, cut_chars = 0, silent_chars = 0, saved = 0, tokens = 0
         cdef size_t place
         cdef Form *form
@@ -234,8 +243,8 @@ cdef class Units:
             tokens += self.add_mark(text, cut)
             cut = 0
             tokens += self.short_tokens[place] if forms[place] == BRIEF else self.long_tokens[place]
-            elements.append(self.elements[place])
-            add_number(text, self.last - self.elements[place])
+            kept[self.elements[place]] = self.own_numbers[place]
+            add_number(text, self.own_numbers[place])
             if forms[place] == WHOLE or form.is_one:
                 text.append(form.long_line.data(), form.long_line.size())
             else:
@@ -246,7 +255,7 @@ cdef class Units:
         if text.size():
             text.resize(text.size() - 1)
         return (
-            to_str(View(text.data(), text.size())), elements, cut_chars, silent_chars, saved,
+            to_str(View(text.data(), text.size())), kept, cut_chars, silent_chars, saved,
             tokens,
         )
 

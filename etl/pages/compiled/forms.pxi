@@ -24,6 +24,8 @@ cdef struct Form:  # what elements say, as in `etl.pages.compact.facts.Saying`, 
     View at  # its key
     View text
     uint32_t saying, number, bits
+    uint64_t hash  # of its long line, as in `etl.pages.compact.numbers`
+    uint32_t same  # the number of that line among all lines
     int32_t lent, more
     View long_line, short_line
     int64_t long_chars, short_chars
@@ -58,6 +60,8 @@ cdef int make_lines(Known known, Form &form) except -1:
         is_short = is_short and characters(view_of(name_of(known, form, place)[0])) <= BRIEF_TEXT
     form.is_one = brief == words and is_short
     form.long_line = line_of(known, form, words, known.tags.most)
+    form.hash = hash_of(form.long_line)
+    form.same = number_of_view(known.line_numbers, form.long_line)
     form.long_chars = form.short_chars = characters(form.long_line)
     if not form.is_one:
         form.short_line = line_of(known, form, brief, min(<int64_t> BRIEF_TEXT, known.tags.most))

@@ -54,6 +54,7 @@ cdef class Known:
     cdef WordIndex index
     cdef Arena bytes  # of the keys of the tables
     cdef Table[Numbered] told, shapes, numbers, told_apart, more_numbers, said_numbers
+    cdef Table[Numbered] line_numbers
     cdef Table[Form] sayings
     cdef vector[Fact] facts
     cdef vector[string] mores
@@ -73,6 +74,11 @@ cdef class Known:
     cdef vector[int64_t] sizes, marks, folds, repeats  # as in `__cinit__`
     cdef vector[uint32_t] said_before  # by saying: how often, in the page that is measured
     cdef vector[Weight] weights  # by saying
+    cdef vector[uint32_t] lines_met  # by line: how often, in that page
+    cdef vector[uint64_t] keys  # of its elements, for their numbers
+    cdef Pairs around  # (line, last line before it that comes once) -> a number
+    cdef vector[uint32_t] met_there, tries  # by that number: how often; and room
+    cdef vector[int32_t] owners  # room
     cdef object shape_of  # of a token, in plain Python
     cdef bint plain  # whether ``shape`` is as that gives it
 
@@ -161,6 +167,41 @@ cdef class Known:
             row[6] = form.weight.silent
             row += COLUMNS
         return rows
+
+    def hashes(self, bytes sayings not None):
+        """`etl.pages.compact.forms.Forms.hashes`."""
+        cdef const int32_t *saying = <const int32_t *> PyBytes_AS_STRING(sayings)
+        cdef size_t count = PyBytes_GET_SIZE(sayings) // sizeof(int32_t), place
+        return [self.forms[saying[place]].hash for place in range(count)]
+
+    cdef int number(self, vector[int32_t] &sayings, vector[int32_t] &numbers) except -1:
+        """Find the numbers of the elements of a page, by what they say."""
+        cdef size_t place
+        cdef uint32_t where, last = 0
+        cdef uint64_t around = 0
+        cdef Form *form
+        self.lines_met.resize(self.line_numbers.size())
+        for place in range(sayings.size()):
+            self.lines_met[self.forms[sayings[place]].same] += 1
+        self.keys.clear()
+        self.around.clear()
+        self.met_there.assign(1, 0)
+        for place in range(sayings.size()):
+            form = self.forms[sayings[place]]
+            if self.lines_met[form.same] == 1:
+                around, last = form.hash, form.same + 1
+                self.keys.push_back(mixed(form.hash))
+                continue
+            where = self.around.number(form.same, last)
+            if where == self.met_there.size():
+                self.met_there.push_back(0)
+            self.met_there[where] += 1
+            self.keys.push_back(
+                mixed(form.hash ^ mixed(around + self.met_there[where] * STEP))
+            )
+        for place in range(sayings.size()):
+            self.lines_met[self.forms[sayings[place]].same] = 0
+        return find_numbers(self.keys, self.owners, self.tries, numbers)
 
     def line(self, uint32_t saying, bint whole):
         """`etl.pages.compact.forms.Forms.line`."""
@@ -563,6 +604,15 @@ cdef inline View view_of(const string &text) noexcept:
 
 cdef inline View keep(Arena &bytes, const string &key) except *:
     return bytes.keep(key.data(), key.size())
+
+
+cdef uint32_t number_of_view(Table[Numbered] &numbers, View kept) except? 0:
+    """The number of something that stays where it is in memory."""
+    cdef Numbered *found = numbers.find(kept)
+    if found == NULL:
+        found = numbers.add(kept)
+        found.number = <uint32_t> numbers.size() - 1
+    return found.number
 
 
 cdef uint32_t number_of(Table[Numbered] &numbers, Arena &bytes, const string &key) except? 0:

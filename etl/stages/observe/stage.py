@@ -5,7 +5,8 @@ what a model has when it is asked. So the target may be cut; a step without its 
 trained on (``target_cut``) and stays in the history. The same holds for the element on which a drag
 ends, since the answer names it.
 
-Of each observation ``fitted`` notes ``budget`` and ``tokens``, the characters that each rule
+Of each observation ``fitted`` notes ``budget`` and ``tokens``, the target's ``element`` (its index
+on the page, since its number does not tell; -1: none), the characters that each rule
 ``removed``, ``target_kept`` (all that the answer names is in it), and ``named`` (the target's
 accessible name is). The last two are null where there is no target, or no name.
 
@@ -18,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final
 
 import orjson
@@ -58,7 +59,7 @@ class Observe(CompactRules):
     """Makes observations by the rules of `CompactRules`."""
 
     name: ClassVar[str] = "observe"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     about: ClassVar[str] = "what a model sees of a page, within a budget"
     reasons: ClassVar[tuple[OwnReason, ...]] = (TARGET_CUT,)
 
@@ -143,8 +144,11 @@ def _observe(
         return
     page = _read(step_draft.page)
     step_draft.lines = True
+    if step_draft.element >= 0:
+        step_draft.node = compactor.number(page, step_draft.element)
     name = name_of(page, step_draft.element)
-    step_draft.description = described(step_draft, page, label=name)
+    number = partial(compactor.number, page)
+    step_draft.description = described(step_draft, page, label=name, number=number)
     made = None
     if not step_draft.reason:
         made = compactor(page, objective, history)
@@ -166,6 +170,7 @@ def _take(step_draft: StepDraft, made: Compacted, budget: int, name: str) -> Non
     lacking = [what for element, what in answer if element >= 0 and element not in made.kept]
     fitted = {
         "budget": budget,
+        "element": step_draft.element,
         "tokens": made.tokens,
         "removed": made.removed,
         "target_kept": not lacking if step_draft.element >= 0 else None,

@@ -1,0 +1,59 @@
+# The numbers of elements: `etl.pages.compact.numbers` has it in plain Python.
+
+cdef enum:
+    NOBODY = -1
+
+cdef uint64_t STEP = 0x9E3779B97F4A7C15ULL
+
+
+cdef uint64_t hash_of(View line) noexcept:
+    cdef uint64_t value = 0xCBF29CE484222325ULL
+    cdef size_t place
+    for place in range(line.size()):
+        value = (value ^ <uint8_t> line.data()[place]) * 0x100000001B3ULL
+    return value
+
+
+cdef inline uint64_t mixed(uint64_t value) noexcept:
+    value = (value ^ value >> 30) * 0xBF58476D1CE4E5B9ULL
+    value = (value ^ value >> 27) * 0x94D049BB133111EBULL
+    return value ^ value >> 31
+
+
+cdef int32_t limit_of(size_t count) noexcept:
+    cdef size_t limit = 10
+    while 4 * limit < 5 * count:
+        limit *= 10
+    return <int32_t> limit
+
+
+cdef int find_numbers(
+    const vector[uint64_t] &keys, vector[int32_t] &owners, vector[uint32_t] &tries,
+    vector[int32_t] &numbers
+) except -1:
+    """Find the number of each key. owners, tries: room.
+
+    Who comes to a number that another key has keeps it if its key is less, or the same and earlier;
+    the other goes on. That ends as if the least key had chosen first, then the next one, and so on.
+    """
+    cdef uint64_t limit = limit_of(keys.size())
+    cdef size_t place
+    cdef int32_t one, other
+    cdef uint64_t number
+    owners.assign(limit, NOBODY)
+    tries.assign(keys.size(), 0)
+    numbers.resize(keys.size())
+    for place in range(keys.size()):
+        one = <int32_t> place
+        while one != NOBODY:
+            number = mixed(keys[one] + tries[one] * STEP) % limit
+            other = owners[number]
+            if other == NOBODY or keys[one] < keys[other] or (
+                keys[one] == keys[other] and one < other
+            ):
+                owners[number] = one
+                numbers[one] = <int32_t> number
+                one = other
+            if one != NOBODY:
+                tries[one] += 1
+    return 0
