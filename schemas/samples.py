@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -171,3 +172,14 @@ class Packed:
     def sample_ids(self) -> list[str]:
         """The id of each sample."""
         return [sample.sample_id for sample in self.samples]
+
+
+def element_of(elements: int, node: int, fitted: str) -> int:
+    """The index of a target among the elements of its page; -1 if it has none there.
+
+    node, fitted: of the sample. Node ids count elements from the end; numbers of an observation
+    that is lines do not, so that ``fitted`` has the index.
+    """
+    if fitted:
+        return int(json.loads(fitted)["element"])
+    return elements - 1 - node if 0 <= node < elements else -1

@@ -2,7 +2,7 @@
 
 A build does not keep the page before: it is read again from the recorded input, which must still be
 there and unchanged (`etl.look.original`). The page after is the observation of the sample. Elements
-are matched by their node ids, which pruning keeps.
+are matched by their node ids, which pruning keeps, or by their numbers.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from etl.dataset.place import Place
 from etl.pages.axtree import Tree
-from etl.pages.compact import CUT
+from etl.pages.compact import CUT, Compactor, CompactRules, numbering
 from etl.pages.page import Page
 from etl.pages.reading import read
 from etl.pages.tokens import END, START, Token
@@ -83,25 +83,34 @@ def view(
             for row in (
                 lines_beside(step.axtree, observation)
                 if as_text
-                else beside(step.html, observation, made is not None and made.observation_kind)
+                else beside(step.html, observation, _numbered(place, made))
             )
         ],
     }
 
 
-def beside(html: str, observation: str, kind: str | bool = "html") -> list[Row]:
+def _numbered(place: Place, made: Sample | None) -> Compactor | None:
+    """What numbers the elements of an observation of lines; None for another one."""
+    if made is None or made.observation_kind != "lines":
+        return None
+    settings = place.manifest.settings["samples"]["stage observe"]
+    return numbering(CompactRules(**settings["rules"]))
+
+
+def beside(html: str, observation: str, numbers: Compactor | None = None) -> list[Row]:
     """Every element of a page in document order, before and after pruning.
 
-    kind: of the observation.
+    numbers: of its elements, if the observation is one of lines.
 
     Raises:
         PageError: if the page cannot be read.
     """
     page = read(html)
-    stayed = _stayed_lines(observation) if kind == "lines" else _stayed(observation)
+    stayed = _stayed(observation) if numbers is None else _stayed_lines(observation)
     rows: list[Row] = []
     for depth, token, text in _elements(page):
-        node = page.node(len(rows))
+        at = len(rows)
+        node = page.node(at) if numbers is None else numbers.number(page, at)
         rows.append(Row(node, depth, f"{_start_tag(token)} {text}".rstrip(), stayed.get(node, "")))
     return rows
 

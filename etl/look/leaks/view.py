@@ -20,7 +20,7 @@ from etl.pages.marks.lines import as_markup
 from etl.pages.marks.names import Mark
 from etl.pages.reading import read
 from etl.terminal.text import cell, percent, table
-from schemas.samples import Sample
+from schemas.samples import Sample, element_of
 
 _SETTINGS: Final = {
     names.ATTRIBUTE: "attributes",
@@ -118,25 +118,26 @@ class _Pages:
             yield Seen(sample.sample_id, sample.source, sample.domain, page, target, True)
 
     def _recorded(self) -> Iterator[Seen]:
-        known: dict[str, tuple[str, str, int, str]] = {}
+        known: dict[str, tuple[str, str, Sample, str]] = {}
         for sample in gather(self.kept, self.work):
             if (why := _without(sample.node)) is not None:
                 self._leave(why)
             else:
                 line = sample.target_html if sample.observation_kind == "axtree" else ""
-                known[sample.sample_id] = sample.source, sample.domain, sample.node, line
+                known[sample.sample_id] = sample.source, sample.domain, sample, line
         for sample_id, step in recorded(self.place.given, known):
             if isinstance(step, str):
                 self._leave(step)
                 continue
-            source, domain, node, line = known[sample_id]
+            source, domain, sample, line = known[sample_id]
             if line:
                 tree = Tree(step.axtree)
-                page, target = read(as_markup(tree)), _line(tree, line, node)
+                page, target = read(as_markup(tree)), _line(tree, line, sample.node)
                 yield Seen(sample_id, source, domain, page, target, False)
                 continue
             page = read(step.page)
-            yield Seen(sample_id, source, domain, page, page.elements - 1 - node, False)
+            target = element_of(page.elements, sample.node, sample.fitted)
+            yield Seen(sample_id, source, domain, page, target, False)
 
     def _leave(self, why: str) -> None:
         self.missing[why] = self.missing.get(why, 0) + 1

@@ -111,12 +111,6 @@ def marked(document: str) -> tuple[int, int] | None:
     return (document.rindex("<", 0, end), end + len(_TARGET) + 5) if end >= 0 else None
 
 
-def element_of(markup: str, node: int) -> int:
-    """The index of the element of a recorded page with this node id; -1 if there is none."""
-    page = read(markup)
-    return page.node(node) if 0 <= node < page.elements else -1
-
-
 def numbered(observation: str, node: int) -> int:
     """The index of the element of a pruned page with this node id; -1 if there is none."""
     element = -1

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from etl.look.report import frames
+from etl.pages.reading import read
+from schemas.samples import element_of
 
 PAGE_CHARS: Final = 4 * 2**20
 """A larger recorded page is not shown: a browser would take long to lay it out."""
@@ -106,7 +108,7 @@ def _pages(step: Mapping[str, Any]) -> dict[str, Any]:
             f"{PAGE_CHARS:,} are shown."
         }
     else:
-        before = framed(html, frames.element_of(html, node))
+        before = framed(html, element_of(read(html).elements, node, step["fitted"] or ""))
         before["note"] = _AS_IT_WAS
     if observation is None:
         return {

@@ -33,6 +33,7 @@ _OF_SAMPLE = (
     "node",
     "target_html",
     "observation",
+    "fitted",
 )
 
 
