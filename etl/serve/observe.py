@@ -74,11 +74,11 @@ class Observation:
             )
         if compactor is None:
             raise AnswerError("nothing_cut", "the page is shown whole: it is its only chunk")
-        shown = {compactor.element(page, each) for each in self.nodes.tags}
         element = compactor.element(page, node)
         if element < 0:
-            raise AnswerError("nothing_cut", f"the page has no element with number {node}")
-        cut = cut_at(page, compactor, shown, element)
+            raise AnswerError("nothing_cut", f"the page has no node {node}")
+        shown = {compactor.element(page, each) for each in self.nodes.tags}
+        cut = cut_at(compactor, page, shown, element)
         return tuple(compactor.number(page, each) for each in cut)
 
     def expand(self, node: int) -> Observation:
@@ -87,9 +87,8 @@ class Observation:
         They come first, in their long forms. Those of earlier expansions come next, the latest
         first; the others share what is left. The history needs no step for it.
 
-        node: with a line: the elements that the mark right after the line stands for, or, if no
-        mark is there, the mark right before it. Any other number of the page: what was cut where
-        its line would stand, marked or not.
+        node: with a line: what was cut right before and right after the line. Any other number of
+        the page: what was cut where its line would stand.
 
         Raises:
             AnswerError: ``nothing_cut``: nothing was cut there, or the observation is a chunk.

@@ -16,6 +16,7 @@ from selectolax.lexbor import LexborHTMLParser
 from etl.look.report import frames
 from etl.pages.reading import read
 from etl.pages.tokens import END, START, Token
+from schemas.samples import element_of
 from tests.support.injections import PAYLOADS, filled
 
 _ELEMENTS: Final = frozenset(
@@ -175,6 +176,7 @@ def test_the_target_is_outlined_and_found_again() -> None:
 def test_elements_go_by_our_ids() -> None:
     """An id counts from the end of a recorded page; in a pruned page it stands on the element."""
     page = "<div><p>a</p><p>b</p></div>"
-    assert [frames.element_of(page, node) for node in (0, 1, 2, 3, -1)] == [2, 1, 0, -1, -1]
+    elements = read(page).elements
+    assert [element_of(elements, node, "") for node in (0, 1, 2, 3, -1)] == [2, 1, 0, -1, -1]
     pruned = '<div node="7"> <p node="12"> a </p> <p node="1"> b </p> </div>'
     assert [frames.numbered(pruned, node) for node in (7, 12, 1, 2, -1)] == [0, 1, 2, -1, -1]

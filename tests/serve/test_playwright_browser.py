@@ -14,6 +14,7 @@ from served import served
 from steps import Do, Scenario
 
 import stepmill
+from etl.pages.compact import CompactRules, numbering
 from etl.pages.reading import read
 from etl.record.browsers import flags
 from etl.serve.answers import Answer
@@ -86,8 +87,9 @@ class Policy:
     asks for what was cut there first.
     """
 
-    def __init__(self, page: Page, steps: tuple[Do, ...]) -> None:
-        self.page, self.steps = page, iter(steps)
+    def __init__(self, page: Page, steps: tuple[Do, ...], compact: str = "") -> None:
+        """compact: the recipe, if it is one of a line an element."""
+        self.page, self.steps, self.compact = page, iter(steps), compact
         self.prompt = stepmill.Prompt()
         self.asked: list[str] = []
         self.expanded = 0
@@ -102,12 +104,14 @@ class Policy:
         html = self._marked(do)
         page = read(html)
         (element,) = page.with_attribute(MARK, "")
-        node, text = page.node(element), observation_of(self.asked[-1])
-        if "\n…" in text and not re.search(rf"^{node} ", text, re.MULTILINE):
-            self.waiting = do
-            self.expanded += 1
-            return self.prompt.write(Answer("expand", node))
-        seen = stepmill.observe(html, "")
+        node, seen = page.node(element), stepmill.observe(html, "")
+        if self.compact:
+            node = numbering(CompactRules()).number(page, element)
+            seen = stepmill.observe(html, "", (), "", self.compact, budget=100_000)
+            if not re.search(rf"^{node} ", observation_of(self.asked[-1]), re.MULTILINE):
+                self.waiting = do
+                self.expanded += 1
+                return self.prompt.write(Answer("expand", node))
         assert MARK not in seen.text
         return self.prompt.write(Answer(do.kind, node, do.value), seen)
 
@@ -154,7 +158,7 @@ def test_the_documented_agent_shows_what_was_cut(browser: Browser, tmp_path: Pat
     scenario = played("shop-01")
     steps = tuple(do for do in scenario.steps if do.at)
     page = opened(browser, f"http://{scenario.host}{scenario.path}")
-    policy = Policy(page, steps)
+    policy = Policy(page, steps, str(recipe))
     example()(page, scenario.objective, policy, str(recipe))
     assert policy.expanded > 0
     assert len(policy.asked) == len(steps) + 1 + policy.expanded

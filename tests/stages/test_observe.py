@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from etl.build.recipes.recipe import load
+from etl.pages.reading import read
 from etl.stages.locate import Locate
 from etl.stages.observe.names import shows
 from etl.stages.observe.stage import Observe
@@ -15,7 +16,7 @@ from etl.stages.unroll import Unroll
 from etl.tally import Tally
 from schemas.draft import Draft
 from schemas.errors import ConfigError
-from schemas.samples import Sample
+from schemas.samples import Sample, element_of
 from schemas.workflow import Locator, Step
 from tests.bench.workloads import SHIPPED, workflows
 from tests.support.strategies import draft, step
@@ -44,11 +45,14 @@ def page(count: int, last: str = "<button id=buy>Buy</button>") -> str:
 def test_a_sample_is_a_line_an_element() -> None:
     """Observation, target and note of a sample; its prompt begins the observation on a line."""
     made = sample(step("<p>Hello</p><button>Buy</button>", Locator("css", "button")))
-    assert made.observation == "1 p: Hello\n0 button: Buy"
-    assert (made.target_html, made.node, made.ref) == ("0 button: Buy", 0, "")
+    page = read("<p>Hello</p><button>Buy</button>")
+    text, button = (Observe().compactor.number(page, element) for element in range(2))
+    assert made.observation == f"{text} p: Hello\n{button} button: Buy"
+    assert (made.target_html, made.node, made.ref) == (f"{button} button: Buy", button, "")
     assert made.observation_kind == "lines"
-    note = {"budget": 8192, "tokens": 9, "removed": {}, "target_kept": True, "named": True}
-    assert orjson.loads(made.fitted) == note
+    note = {"budget": 8192, "element": 1, "tokens": 9, "removed": {}, "target_kept": True}
+    assert orjson.loads(made.fitted) == {**note, "named": True}
+    assert element_of(page.elements, made.node, made.fitted) == 1
     assert made.description == 'Click "Buy"'
 
 
@@ -63,11 +67,11 @@ def test_a_step_whose_target_is_cut_is_history() -> None:
     cut, after = made.steps
     assert (cut.stage, cut.reason) == ("observe", "target_cut")
     assert "section" not in cut.observation
-    assert "without '2 section" in cut.detail
+    assert f"without '{cut.node} section" in cut.detail
     assert not after.reason
     tally = Tally()
     (kept,) = Unroll()(iter([made]), tally)
-    assert "Target: 2 section" in kept.history[0]
+    assert f"Node: {cut.node}\nTarget: {cut.node} section" in kept.history[0]
     assert [entry.reason for entry in tally.entries if entry.unit == "step"] == ["target_cut"]
 
 

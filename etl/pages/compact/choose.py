@@ -35,9 +35,9 @@ Counts = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
 CUT: Final = "…"
-"""A line that begins so says how many elements were cut there."""
+"""A line that begins so says how many elements were cut there; it is all where they are few."""
 LEAST: Final = 4
-"""Fewer elements that were cut in one place have no mark: the numbers around them tell."""
+"""Fewer elements that were cut in one place are not counted in their mark."""
 MARK: Final = 3
 """At most the tokens of a mark, the digits of its number apart."""
 WANTED: Final = 10_000 * PARTS
@@ -83,10 +83,10 @@ class Lines(Protocol):
 class Choice:
     """Chooses among lines.
 
-    elements, numbers: the index of each one's element, and its number. long, short: their tokens. score: how much each
-    matters. silent: their absence need not be marked. chars, saved: characters of the long form,
-    and how many the short one saves. marks: the tokens of a mark by the digits of its number. line:
-    the line at a place, in its long form or the short one.
+    elements, numbers: the index of each one's element, and its number. long, short: their tokens.
+    score: how much each matters. silent: their absence need not be marked. chars, saved: characters
+    of the long form, and how many the short one saves. marks: the tokens of a mark by the digits of
+    its number, from 0. line: the line at a place, in its long form or the short one.
     """
 
     def __init__(
@@ -177,17 +177,19 @@ class Choice:
         return stays
 
     def _gaps(self, kept: Flags) -> tuple[Counts, Counts]:
-        """Of each run of cut elements that is marked: the place after it, and how many they are."""
+        """Of each run of cut elements: the place after it, and how many they are."""
         cut = np.concatenate([[0], np.cumsum(~kept & ~self._silent)])
         places = np.flatnonzero(np.append(kept, True))
         counts = np.diff(np.concatenate([[0], cut[places]]))
-        at = np.flatnonzero(counts >= LEAST)
+        at = np.flatnonzero(counts)
         return places[at], counts[at]
 
     def _marks(self, kept: Flags) -> int:
         """At most the tokens of the marks of what was cut."""
         _, counts = self._gaps(kept)
-        return int(len(counts) * (MARK + 1) + sum((counts >= size).sum() for size in _TENS))
+        counted = counts[counts >= LEAST]
+        digits = len(counted) + sum((counted >= size).sum() for size in _TENS)
+        return int(len(counts) * MARK + digits)
 
     def _shown(self, kept: Flags, whole: Flags) -> Shown:
         lines: list[str] = []
@@ -196,7 +198,7 @@ class Choice:
         places, counts = self._gaps(kept)
         ends = np.searchsorted(stay, places).tolist()  # of the lines before each run
         for end, count in zip(ends, counts.tolist(), strict=True):
-            lines += [*shown[done:end], f"{CUT}{count}\n"]
+            lines += [*shown[done:end], f"{CUT}{count if count >= LEAST else ''}\n"]
             done = end
         return Shown(
             "".join([*lines, *shown[done:]]).removesuffix("\n"),
@@ -205,7 +207,7 @@ class Choice:
             int(self._chars[~kept & self._silent].sum()),
             int(self._saved[kept & ~whole].sum()),
             int(np.where(whole, self._long, self._short)[kept].sum())
-            + int(self._tokens_of_marks[_digits(counts) - 1].sum()),
+            + int(self._tokens_of_marks[np.where(counts < LEAST, 0, _digits(counts))].sum()),
         )
 
 
@@ -248,8 +250,9 @@ def choice(
 ) -> Choice:
     """Chooses among the lines of a page.
 
-    numbers: `numbers.numbers_of`. digits, marks: the tokens of a number, and of a mark, by how many
-    digits it has, from 1. folding: whether of many elements of one shape the first ones matter more.
+    numbers: `numbers.numbers_of`. digits, marks: the tokens of a number by its digits, from 1, and
+    of a mark by those of its number, from 0. folding: whether of many elements of one shape the
+    first ones matter more.
     """
     elements, before, sayings = units
     rows = forms.rows(sayings)

@@ -8,7 +8,7 @@ One line an element, in document order::
     639 button: Buy
 
 The number is made of what the line says (`etl.pages.compact.numbers`). ``…37``: here 37 elements
-were cut; fewer than four are not marked. ``…`` in a text: it was shortened. ``_`` in a text: other
+were cut; fewer than four are not counted. ``…`` in a text: it was shortened. ``_`` in a text: other
 elements stand there, which have lines of their own.
 
 Nothing but the page, the task and the steps before decides what is shown.
@@ -125,7 +125,7 @@ class Compactor:
         self.rules = rules
         self._vocabulary = vocabulary
         self._digits = [vocabulary.count("9" * size) for size in range(1, 11)]
-        self._marks = [vocabulary.count(f"{CUT}{'9' * size}\n") for size in range(1, 11)]
+        self._marks = [vocabulary.count(f"{CUT}{'9' * size}\n") for size in range(11)]
         self._latest: dict[int, _Seen] = {}
         self._forget()
 

@@ -2,9 +2,9 @@
 
 An element is written as a line: its number, its tag, the attributes that help, and its text::
 
-    832 a: Add to cart
-    831 input type=checkbox "Remember me" checked
-    830 svg class=icon-close
+    417 a: Add to cart
+    82 input type=checkbox "Remember me" checked
+    903 svg class=icon-close
 
 `Known` asks once for each start tag and remembers the answer: recorded pages repeat. What tells
 elements apart that say nothing else is asked for those alone. The engine does the same

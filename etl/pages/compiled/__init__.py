@@ -1,6 +1,6 @@
 """The compiled engine (`etl/pages/compiled/engine.pyx`), if it is installed.
 
-It reads and prunes pages as plain Python does, byte for byte, about twenty times as fast.
+It reads, prunes and observes pages as plain Python does, byte for byte, some twenty times as fast.
 `hatch_build.py` compiles it on installation, if there are a C++ compiler and Python's headers.
 ``STEPMILL_PLAIN=1`` selects plain Python.
 """

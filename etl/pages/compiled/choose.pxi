@@ -260,21 +260,23 @@ cdef class Units:
         )
 
     cdef int64_t add_mark(self, string &text, int64_t cut) except -1:
-        """Add the mark of so many elements that were cut, if there is one; its tokens."""
+        """Add the mark of so many elements that were cut, if there are any; its tokens."""
         cdef size_t before = text.size()
-        if cut < LEAST:
+        if cut == 0:
             return 0
         text.append(b"\xe2\x80\xa6", 3)
-        add_number(text, cut)
+        if cut >= LEAST:
+            add_number(text, cut)
         text.append(1, c"\n")
-        return self.known.marks[text.size() - before - 5]
+        return self.known.marks[text.size() - before - 4]
 
 
 cdef inline int64_t mark_tokens(int64_t cut) noexcept:
     """At most the tokens of the mark of so many elements that were cut in one place."""
-    cdef int64_t tokens = MARK + 1
+    cdef int64_t tokens = MARK
     if cut < LEAST:
-        return 0
+        return tokens if cut else 0
+    tokens += 1
     while cut >= 10:
         cut //= 10
         tokens += 1

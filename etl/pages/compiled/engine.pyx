@@ -1,5 +1,6 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
-"""The compiled engine: it reads pages as `etl.pages.standard` and writes them as `etl.pages.prune`.
+"""The compiled engine: it reads pages as `etl.pages.standard` does, writes them as `etl.pages.prune`,
+and observes them as `etl.pages.compact`.
 
 Pages are UTF-8 here, with lone surrogates (``surrogatepass``). A piece is one markup token and the
 text after it. Recorded pages repeat: the `Reader` finds each piece by its bytes, and first tries
@@ -10,7 +11,6 @@ engine is not made for to the specification.
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.unicode cimport PyUnicode_DecodeUTF8
-from cython.operator cimport dereference
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memchr, memcmp, memcpy, memset
 from libcpp.algorithm cimport stable_sort

@@ -89,7 +89,8 @@ cdef class Known:
         """most_text, most_value: as in `etl.pages.compact.rules`.
 
         modules: ``tables``, ``facts`` and ``relevance`` of `etl.pages.compact`. sizes, marks: the
-        tokens of numbers, and of marks, by their digits. folds, repeats: `etl.pages.compact.choose.weights`.
+        tokens of numbers, and of marks, by their digits. folds, repeats: `weights` of
+        `etl.pages.compact.choose`.
         """
         global knowns
         knowns += 1
@@ -109,8 +110,7 @@ cdef class Known:
         """How many things of one kind are remembered, of that of which there are most."""
         return max(
             self.told.size(), self.shapes.size(), self.told_apart.size(), self.forms.size(),
-            self.said.size(),
-            self.words.size() // 16, self.index.numbers.size() // 2,
+            self.said.size(), self.words.size() // 16, self.index.numbers.size() // 2,
         )
 
     def lines(self):
@@ -303,7 +303,7 @@ cdef class Known:
         form.indexed = True
         return 0
 
-    cdef int read(self, Tokens tokens, Piece *piece, Names *names) except -1:
+    cdef int read(self, Piece *piece, Names *names) except -1:
         """Note in ``key`` and ``shape`` what counts of a start tag: of its attributes those named.
 
         names: beside those that begin with "on".
@@ -339,7 +339,7 @@ cdef class Known:
         cdef Piece *piece = tokens.entries[place].piece
         cdef Numbered *found
         cdef Numbered told
-        self.read(tokens, piece, &self.looked_at)
+        self.read(piece, &self.looked_at)
         found = self.told.find(view_of(self.key))
         if found == NULL:
             self.add_fact(tokens, place, told)  # which looks for no key of ``told``
@@ -380,7 +380,7 @@ cdef class Known:
         cdef Numbered *found
         cdef string text
         if piece.more < 0:
-            self.read(tokens, piece, &self.apart_by)
+            self.read(piece, &self.apart_by)
             found = self.told_apart.find(view_of(self.key))
             if found == NULL:
                 self.tags.more(piece, text)
