@@ -223,13 +223,13 @@ def test_lines_that_say_the_same_come_after_others() -> None:
 
 @pytest.mark.parametrize("at", [0, 7, 30])
 def test_a_change_moves_few_numbers(at: int) -> None:
-    """An unchanged page keeps them; what is put into it, wherever, moves next to none."""
+    """An unchanged page keeps them; what is put into it, wherever, moves less than a tenth."""
     rows = [f"<li><a>Mug {n}</a><button>Buy</button></li>" for n in range(30)]
     before = made(f"<ul>{''.join(rows)}</ul>")
     rows.insert(at, "<li>New!<button>Buy</button></li>")
     after = made(f"<ul>{''.join(rows)}</ul>")
     numbers, same = ({*each.observation.split("\n")} for each in (before, after))
-    assert len(numbers - same) <= 3
+    assert len(numbers - same) < len(numbers) / 10
     assert made(f"<ul>{''.join(rows)}</ul>") == after
 
 

@@ -5,9 +5,9 @@ once, of the last line before it that comes once, and of how many of the same st
 a new element, or another text, moves its own number and few others, wherever it stands. Numbers
 that count elements move by one whatever stands before or after the change.
 
-Numbers are below the first power of ten that is a quarter above the number of elements. Where two
-would have one, the element whose hash is less keeps it, and the other takes the next of its own
-sequence. `numbers_of` is the specification; the engine does the same.
+Numbers are below the first of 10, 20, 50, 100, 200, ... that is a quarter above the number of
+elements. Where two would have one, the element whose hash is less keeps it, and the other takes the
+next of its own sequence. `numbers_of` is the specification; the engine does the same.
 """
 
 from __future__ import annotations
@@ -40,10 +40,12 @@ def mixed(value: int) -> int:
 
 def limit_of(count: int) -> int:
     """So many elements have numbers below this."""
-    limit = 10
-    while 4 * limit < 5 * count:
-        limit *= 10
-    return limit
+    power = 10
+    while True:
+        for limit in (power, 2 * power, 5 * power):
+            if 4 * limit >= 5 * count:
+                return limit
+        power *= 10
 
 
 def numbers_of(hashes: Sequence[int]) -> npt.NDArray[np.int32]:

@@ -21,10 +21,12 @@ cdef inline uint64_t mixed(uint64_t value) noexcept:
 
 
 cdef int32_t limit_of(size_t count) noexcept:
-    cdef size_t limit = 10
-    while 4 * limit < 5 * count:
-        limit *= 10
-    return <int32_t> limit
+    cdef size_t power = 10
+    while 4 * 5 * power < 5 * count:
+        power *= 10
+    if 4 * power >= 5 * count:
+        return <int32_t> power
+    return <int32_t> (2 * power if 4 * 2 * power >= 5 * count else 5 * power)
 
 
 cdef int find_numbers(
