@@ -34,7 +34,7 @@ class Control:
     element: int
     # in lower case
     tag: str
-    # names in lower case -> values
+    # names in lower case -> values, the last first
     attributes: dict[str, str]
     # of the start tag in the text
     start: int
@@ -69,7 +69,7 @@ class _Tag(NamedTuple):
     closed: bool
     # the number of elements before it
     element: int
-    # of a start tag
+    # of a start tag, in the order written
     attributes: dict[str, str]
     # where it begins and ends in the text
     at: int
@@ -109,7 +109,9 @@ def _controls(html: str, elements: int, tags: Iterable[_Tag]) -> Controls:
         if not tag.starts:
             listed = None if tag.tag == "select" else listed
         elif tag.tag in CONTROLS:
-            one = Control(tag.element, tag.tag, tag.attributes, tag.at, tag.end, "", tag.end)
+            # the last first: so they have always been written
+            given = dict(reversed(tag.attributes.items()))
+            one = Control(tag.element, tag.tag, given, tag.at, tag.end, "", tag.end)
             if tag.tag != "option":
                 found.append(one)
             elif listed is not None:
@@ -158,7 +160,9 @@ def _plain_tags(html: str) -> Iterator[_Tag]:
             text += restored(piece.text)
         elif token.type in (TokenType.START_TAG, TokenType.END_TAG):
             starts, end = token.type == TokenType.START_TAG, piece.at + len(token.source or "")
-            given = {restored(name): restored(value) for name, value in reversed(token.attrs or ())}
+            given: dict[str, str] = {}
+            for name, value in token.attrs or ():
+                given.setdefault(restored(name), restored(value))
             closed, before = token.self_closing, partial(str, text)
             yield _Tag(token.tag or "", starts, closed, count, given, piece.at, end, before)
             count, text = count + starts, ""

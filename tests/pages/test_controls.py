@@ -29,8 +29,11 @@ _FORMS = st.lists(
 @example("<textarea>\r\n<iframe></textarea><option>a<b>b</b>c<select>")
 def test_the_engine_finds_the_controls_that_plain_python_finds(html: str) -> None:
     """With the same attributes, texts and places, and elements as the page has them."""
-    found = controls(html)
-    assert found == plain_controls(with_lf(html))
+    found, plain = controls(html), plain_controls(with_lf(html))
+    assert found == plain
+    assert [[*each.attributes] for each in found.found] == [
+        [*each.attributes] for each in plain.found
+    ]
     assert found.elements == read_plain(html).elements
 
 
