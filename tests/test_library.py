@@ -134,7 +134,8 @@ def test_import_and_serving_are_light(tmp_path: Path) -> None:
         "    seen = stepmill.observe('<p>a <b>c</b></p>', 'Find', (), '', recipe)\n"
         "    prompt = stepmill.Prompt(recipe)\n"
         "    prompt.build('Find', '', seen), prompt.ids('Find', '', seen)\n"
-        "    answer = prompt.read('Action: mouse_click_action\\nNode: 0', seen)\n"
+        "    node = [*seen.nodes][-1]\n"
+        "    answer = prompt.read(f'Action: mouse_click_action\\nNode: {node}', seen)\n"
         "    print(seen.nodes[answer.node].css, bool(prompt.step(answer, seen)))\n"
         "print([name for name in heavy if name in sys.modules])\n"
     )
