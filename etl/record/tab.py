@@ -143,12 +143,16 @@ class Tab:
 
         url: of the page that is shown; the browser may tell of it before it counts it.
         """
+        entries: list[str] = []
         for _ in range(_ASKED):
             history = self.send(self.session, "Page.getNavigationHistory")
             self.index = history.get("currentIndex", self.index)
-            shown = history.get("entries", ())[self.index : self.index + 1]
-            if not (url and shown) or shown[0]["url"].partition("#")[0] == url.partition("#")[0]:
-                break
+            entries = [_without_place(each["url"]) for each in history.get("entries", ())]
+            if not url or entries[self.index : self.index + 1] == [_without_place(url)]:
+                return  # a page that is just coming may not answer yet
+        # it is busy: the page is the nearest one with that address
+        same = [at for at, each in enumerate(entries) if each == _without_place(url)]
+        self.index = min(same, key=lambda at: abs(at - self.index), default=self.index)
 
     def _opened_dialog(self, _: Event) -> None:
         self.waits = True
@@ -160,3 +164,8 @@ class Tab:
         value = event.get("userInput", "") if event["result"] else ""
         page = self.steps.last_page(self.number)
         self._tell(kind, value, page, "taken before the action that opened the dialog")
+
+
+def _without_place(url: str) -> str:
+    """An address without the place in its page."""
+    return url.partition("#")[0]
