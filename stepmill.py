@@ -146,8 +146,8 @@ def observe(
     pages before they are pruned (``redact``, ``leaks``), training saw the changed page.
 
     With a compact recipe the text is chosen, and never cut again. ``…37`` in it says that 37
-    elements were left out there: ``expand(node)`` of the result shows them within the same budget,
-    a larger ``budget`` of tokens more of all, with the same ids.
+    elements were left out there, ``…`` one to three: ``expand(node)`` of the result shows them
+    within the same budget, a larger ``budget`` of tokens more of all, with the same ids.
 
     Raises:
         ConfigError: if the recipe cannot be used.

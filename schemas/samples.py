@@ -84,8 +84,8 @@ class Sample:
     loops: Int32 = 0
     # its own action failed, as the recording says
     failed: bool = False
-    # of an observation that was made to fit a budget: its tokens and what was taken from it, as
-    # JSON; never in a prompt, and in no hash
+    # of an observation that was made to fit a budget: the index of its target, its tokens and what
+    # was taken from it, as JSON; never in a prompt, and in no hash
     fitted: str = ""
 
     @property
@@ -180,6 +180,7 @@ def element_of(elements: int, node: int, fitted: str) -> int:
     node, fitted: of the sample. Node ids count elements from the end; numbers of an observation
     that is lines do not, so that ``fitted`` has the index.
     """
-    if fitted:
-        return int(json.loads(fitted)["element"])
+    noted: dict[str, int] = json.loads(fitted or "{}")
+    if "element" in noted:  # earlier builds counted from the end here too
+        return noted["element"]
     return elements - 1 - node if 0 <= node < elements else -1

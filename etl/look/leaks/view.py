@@ -118,25 +118,26 @@ class _Pages:
             yield Seen(sample.sample_id, sample.source, sample.domain, page, target, True)
 
     def _recorded(self) -> Iterator[Seen]:
-        known: dict[str, tuple[str, str, Sample, str]] = {}
+        known: dict[str, tuple[str, str, int, str, str]] = {}
         for sample in gather(self.kept, self.work):
             if (why := _without(sample.node)) is not None:
                 self._leave(why)
             else:
                 line = sample.target_html if sample.observation_kind == "axtree" else ""
-                known[sample.sample_id] = sample.source, sample.domain, sample, line
+                source, domain = sample.source, sample.domain
+                known[sample.sample_id] = source, domain, sample.node, sample.fitted, line
         for sample_id, step in recorded(self.place.given, known):
             if isinstance(step, str):
                 self._leave(step)
                 continue
-            source, domain, sample, line = known[sample_id]
+            source, domain, node, fitted, line = known[sample_id]
             if line:
                 tree = Tree(step.axtree)
-                page, target = read(as_markup(tree)), _line(tree, line, sample.node)
+                page, target = read(as_markup(tree)), _line(tree, line, node)
                 yield Seen(sample_id, source, domain, page, target, False)
                 continue
             page = read(step.page)
-            target = element_of(page.elements, sample.node, sample.fitted)
+            target = element_of(page.elements, node, fitted)
             yield Seen(sample_id, source, domain, page, target, False)
 
     def _leave(self, why: str) -> None:

@@ -39,7 +39,7 @@ def mixed(value: int) -> int:
 
 
 def limit_of(count: int) -> int:
-    """So many elements have numbers below this."""
+    """The bound below which the numbers of a page with ``count`` elements stay."""
     power = 10
     while True:
         for limit in (power, 2 * power, 5 * power):
