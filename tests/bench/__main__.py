@@ -44,7 +44,7 @@ compiled code. On quiet machines of different days the same chain was measured a
 to 0.67 and 0.27 to 0.35; other work takes more from us than from a parser. With everything on, all
 shared recordings were built at 0.65 to 0.72 of the rate without, `recorded` (WorkArena) at 0.5 and
 `once` (saved pages) at 0.56. With ``compact-8k``, WorkArena was built at 1.1 to 1.25 of the rate
-with ``scribeagent-32k``, saved pages at 1.03 to 1.14.
+with ``scribeagent-32k``, saved pages at 1.0 to 1.14.
 """
 
 SHIPPED_CLAIMS: Final = {
