@@ -11,7 +11,7 @@ of what was cut; then the rest of the budget buys long forms, again for those th
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Final, NamedTuple, Protocol
 
@@ -45,18 +45,54 @@ WANTED: Final = 10_000 * PARTS
 _TENS: Final = np.array([10**power for power in range(1, 10)])
 
 
+class Kept(Mapping[int, int]):
+    """The elements that an observation shows: index, in document order -> number."""
+
+    def __init__(self, elements: bytes, numbers: bytes) -> None:
+        """Both int32."""
+        self._elements = np.frombuffer(elements, np.int32)
+        self._numbers = np.frombuffer(numbers, np.int32)
+
+    def __getitem__(self, element: int) -> int:
+        at = place_of(element, self._elements)
+        if at < 0:
+            raise KeyError(element)
+        return int(self._numbers[at])
+
+    def __contains__(self, element: object) -> bool:
+        return isinstance(element, int) and place_of(element, self._elements) >= 0
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._elements.tolist())
+
+    def __len__(self) -> int:
+        return len(self._elements)
+
+
+def place_of(element: int, elements: Numbers) -> int:
+    """The place of an element among some in document order; -1 if it is none of them."""
+    at = int(elements.searchsorted(element))
+    return at if at < len(elements) and int(elements[at]) == element else -1
+
+
 class Shown(NamedTuple):
     """What is shown of a page."""
 
     text: str
-    # index of an element, in document order -> its number
-    kept: dict[int, int]
+    # of `Kept`
+    elements: bytes
+    numbers: bytes
     # characters of lines that were cut, of silent ones that were, and that shorter forms saved
     cut: int
     silent: int
     shortened: int
     # those of all lines and marks, with the line break that the last one lacks
     tokens: int
+
+    @property
+    def kept(self) -> Kept:
+        """The elements that it shows."""
+        return Kept(self.elements, self.numbers)
 
     def removed(self) -> dict[str, int]:
         """Rule -> the characters that it took away, if it did."""
@@ -202,7 +238,8 @@ class Choice:
             done = end
         return Shown(
             "".join([*lines, *shown[done:]]).removesuffix("\n"),
-            dict(zip(self._elements[stay].tolist(), self._numbers[stay].tolist(), strict=True)),
+            self._elements[stay].tobytes(),
+            self._numbers[stay].tobytes(),
             int(self._chars[~kept & ~self._silent].sum()),
             int(self._chars[~kept & self._silent].sum()),
             int(self._saved[kept & ~whole].sum()),

@@ -30,10 +30,12 @@ from etl.pages.compact import relevance
 from etl.pages.compact.choose import (
     CUT,
     Choice,
+    Kept,
     Lines,
     Shown,
     before_of,
     choice,
+    place_of,
     weights,
 )
 from etl.pages.compact.engine import CompiledForms
@@ -75,7 +77,7 @@ class Compacted:
     observation: str
     tokens: int
     # index of an element, or of a line of a text -> the number that the observation shows for it
-    kept: dict[int, int]
+    kept: Kept
     # rule -> the characters of lines that it took away: ``cut``, ``silent``, ``shortened``
     removed: dict[str, int]
 
@@ -223,7 +225,7 @@ class Compactor:
         """The line of an element in its long form; empty if it can have none."""
         seen = self._seen(page)
         elements, _, sayings = seen.found
-        at = _place(element, elements)
+        at = place_of(element, elements)
         if at < 0:
             return ""
         return f"{seen.numbers[at]}{seen.forms.line(int(sayings[at]), True)}".rstrip("\n")
@@ -231,7 +233,7 @@ class Compactor:
     def number(self, page: Page, element: int) -> int:
         """The number of an element of a page, whether it can be shown or not."""
         seen = self._seen(page)
-        at = _place(element, seen.found.elements)
+        at = place_of(element, seen.found.elements)
         return int(seen.numbers[at]) if at >= 0 else limit_of(len(seen.numbers)) + element
 
     def element(self, page: Page, number: int) -> int:
@@ -240,7 +242,7 @@ class Compactor:
         beyond = number - limit_of(len(seen.numbers))
         if beyond < 0:
             return seen.by_number.get(number, -1)
-        unseen = beyond < page.elements and _place(beyond, seen.found.elements) < 0
+        unseen = beyond < page.elements and place_of(beyond, seen.found.elements) < 0
         return beyond if unseen else -1
 
     def _seen(self, page: Page) -> _Seen:
@@ -345,9 +347,3 @@ class _Uncounted:
 def numbering(rules: CompactRules) -> Compactor:
     """A compactor for those who ask only for numbers, which depend on no vocabulary."""
     return Compactor(rules, _Uncounted())
-
-
-def _place(element: int, elements: Numbers) -> int:
-    """The place of an element among some in document order; -1 if it is none of them."""
-    at = int(np.searchsorted(elements, element))
-    return at if at < len(elements) and int(elements[at]) == element else -1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from etl.pages.compact.relevance import Flags
 from etl.pages.compact.rules import CompactRules
 from etl.pages.compact.units import Numbers, said
 from etl.pages.page import Page
+
+_PLACES: Final = 4
+"""Places of elements that take as much memory as a saying."""
 
 
 class CompiledForms:
@@ -36,16 +39,17 @@ class CompiledForms:
         self._known = compiled.ENGINE.Known(
             rules.text, rules.value, modules, digits, marks, alike, same
         )
+        self._walk = compiled.ENGINE.Walk(self._known)
         self._counts = counts
 
     def __len__(self) -> int:
         """See `Forms`."""
-        return len(self._known)
+        return max(len(self._known), len(self._walk) // _PLACES)
 
     def units(self, page: Page) -> Any:
         """See `Forms`."""
         with compiled.LOCK:
-            return self._known.units(page.compiled, said)
+            return self._walk.units(page.compiled, said)
 
     def make(self) -> None:
         """See `Forms`."""

@@ -99,8 +99,6 @@ LOOKED_AT: Final = (
     *("shadowrootmode", "shadowroot"),
 )
 """The attributes that `facts_of` looks at, beside those that begin with ``on``: no other counts."""
-TOLD_APART_BY: Final = (*IDS_BY, *ADDRESSES, "class", *TEXTS)
-"""The attributes that `more_of` looks at."""
 
 
 class TagRule(NamedTuple):

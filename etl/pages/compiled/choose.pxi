@@ -20,15 +20,37 @@ cdef extern from *:
     """
     #include <algorithm>
     #include <numeric>
-    static void stepmill_order(
-        const std::vector<int64_t> &score, std::vector<int32_t> &order
+    struct StepmillRanked { /* by score, the greatest first, then by place */
+        int64_t score;
+        int32_t place;
+        bool operator<(const StepmillRanked &other) const {
+            return score != other.score ? score > other.score : place < other.place;
+        }
+    };
+    /* Puts first those that fit together, were they taken in order, and says how many these are. */
+    static size_t stepmill_fit(
+        std::vector<StepmillRanked> &all, const std::vector<int64_t> &tokens, int64_t budget
     ) {
-        std::stable_sort(order.begin(), order.end(), [&](int32_t one, int32_t other) {
-            return score[one] > score[other];
-        });
+        size_t low = 0, high = all.size();
+        while (low < high) {
+            size_t middle = low + (high - low) / 2;
+            std::nth_element(all.begin() + low, all.begin() + middle, all.begin() + high);
+            int64_t sum = 0;
+            for (size_t at = low; at <= middle; at++) sum += tokens[all[at].place];
+            if (sum > budget) high = middle;
+            else { budget -= sum; low = middle + 1; }
+        }
+        return low;
     }
+    static void stepmill_sort(std::vector<StepmillRanked> &all) { std::sort(all.begin(), all.end()); }
     """
-    void stepmill_order(const vector[int64_t] &score, vector[int32_t] &order)
+    cdef struct Ranked "StepmillRanked":
+        int64_t score
+        int32_t place
+    size_t fit "stepmill_fit"(
+        vector[Ranked] &all, const vector[int64_t] &tokens, int64_t budget
+    )
+    void sort_ranked "stepmill_sort"(vector[Ranked] &all)
 
 
 def spread(list each not None, Py_ssize_t size):
@@ -75,7 +97,9 @@ cdef class Units:
 
     cdef int find_numbers(self) except -1:
         if self.own_numbers.empty():
-            self.known.number(self.sayings, self.own_numbers)
+            self.known.numberer.number(
+                self.known.line_keys, self.known.line_numbers.used, self.sayings, self.own_numbers
+            )
         return 0
 
     def measure(self):
@@ -144,22 +168,14 @@ cdef class Units:
         self, vector[int64_t] &score, int64_t extras, vector[uint8_t] &forms
     ) except -1:
         """All but the silent elements for which there is no room, in their long forms."""
-        cdef vector[int32_t] quiet
-        cdef int64_t sum = 0
+        cdef vector[Ranked] quiet
         cdef size_t place
         forms.assign(self.elements.size(), WHOLE)
         for place in range(self.elements.size()):
             if self.is_silent(place):
-                quiet.push_back(<int32_t> place)
-                sum += self.short_tokens[place]
-        if sum <= extras:
-            return 0
-        stepmill_order(score, quiet)
-        sum = 0
-        for place in range(quiet.size()):
-            sum += self.short_tokens[quiet[place]]
-            if sum > extras:
-                forms[quiet[place]] = NONE
+                quiet.push_back(Ranked(score[place], <int32_t> place))
+        for place in range(fit(quiet, self.short_tokens, extras), quiet.size()):
+            forms[quiet[place].place] = NONE
         return 0
 
     def plain(self, bytes again not None, int64_t budget, int64_t extras):
@@ -179,25 +195,26 @@ cdef class Units:
     ):
         """See `etl.pages.compact.choose.Lines`."""
         cdef vector[int64_t] score = self.more(self.score, again), sums
-        cdef vector[int32_t] order, rank
+        cdef vector[Ranked] order
+        cdef vector[int32_t] rank
         cdef vector[uint8_t] forms
-        cdef size_t place
+        cdef size_t place, at
         cdef int64_t sum = 0, left
-        cdef int32_t low = 0, high = 0, middle
+        cdef int32_t low = 0, high, middle
         self.staying(score, extras, forms)
         score = self.more(score, relevance)
         for place in range(score.size()):
             if forms[place]:
-                order.push_back(<int32_t> place)
-        stepmill_order(score, order)
+                order.push_back(Ranked(score[place], <int32_t> place))
+        order.resize(fit(order, self.short_tokens, budget))
+        sort_ranked(order)
         rank.assign(score.size(), <int32_t> score.size())
         sums.push_back(0)
         for place in range(order.size()):
-            rank[order[place]] = <int32_t> place
-            sum += self.short_tokens[order[place]]
+            rank[order[place].place] = <int32_t> place
+            sum += self.short_tokens[order[place].place]
             sums.push_back(sum)
-            if sum <= budget:
-                high = <int32_t> place + 1
+        high = <int32_t> order.size()
         while low < high:  # the most that fit with their marks
             middle = (low + high + 1) // 2
             if sums[middle] + self.marks(rank, middle) <= budget:
@@ -208,8 +225,9 @@ cdef class Units:
         forms.assign(score.size(), NONE)
         sum = 0
         for place in range(low):
-            sum += self.long_tokens[order[place]] - self.short_tokens[order[place]]
-            forms[order[place]] = WHOLE if sum <= left else BRIEF
+            at = order[place].place
+            sum += self.long_tokens[at] - self.short_tokens[at]
+            forms[at] = WHOLE if sum <= left else BRIEF
         return self.shown(forms)
 
     cdef int64_t marks(self, vector[int32_t] &rank, int32_t most) noexcept:
@@ -227,14 +245,16 @@ cdef class Units:
     cdef object shown(self, vector[uint8_t] &forms):
         """`etl.pages.compact.choose.Shown` as a tuple."""
         cdef string text
-        cdef dict kept = {}
+        cdef vector[int32_t] elements, numbers
         cdef int64_t cut = 0, cut_chars = 0, silent_chars = 0, saved = 0, tokens = 0
         cdef size_t place
         cdef Form *form
+        cdef Weight *weight
         for place in range(forms.size()):
             form = self.known.forms[self.sayings[place]]
+            weight = &self.known.weights[self.sayings[place]]
             if forms[place] == NONE:
-                if form.weight.silent:
+                if weight.silent:
                     silent_chars += form.long_chars
                 else:
                     cut_chars += form.long_chars
@@ -243,9 +263,10 @@ cdef class Units:
             tokens += self.add_mark(text, cut)
             cut = 0
             tokens += self.short_tokens[place] if forms[place] == BRIEF else self.long_tokens[place]
-            kept[self.elements[place]] = self.own_numbers[place]
+            elements.push_back(self.elements[place])
+            numbers.push_back(self.own_numbers[place])
             add_number(text, self.own_numbers[place])
-            if forms[place] == WHOLE or form.is_one:
+            if forms[place] == WHOLE or weight.is_one:
                 text.append(form.long_line.data(), form.long_line.size())
             else:
                 text.append(form.short_line.data(), form.short_line.size())
@@ -255,8 +276,8 @@ cdef class Units:
         if text.size():
             text.resize(text.size() - 1)
         return (
-            to_str(View(text.data(), text.size())), kept, cut_chars, silent_chars, saved,
-            tokens,
+            to_str(View(text.data(), text.size())), bytes_of(elements), bytes_of(numbers),
+            cut_chars, silent_chars, saved, tokens,
         )
 
     cdef int64_t add_mark(self, string &text, int64_t cut) except -1:

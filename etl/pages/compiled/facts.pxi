@@ -23,16 +23,33 @@ cdef enum:  # how much an element matters: `CONTROL` and the like, as there
     OF_NEVER = -500
 
 
+cdef enum:  # attributes that are looked at by name; the others come after them
+    A_TYPE, A_ROLE, A_HIDDEN, A_STYLE, A_VALUE, A_DISABLED, A_EDITABLE, A_TABINDEX, A_NAME, A_CLASS
+
+cdef list ATTRIBUTES = [
+    "type", "role", "hidden", "style", "value", "disabled", "contenteditable", "tabindex", "name",
+    "class",
+]
+
+
 cdef struct TagSays:  # `etl.pages.compact.tables.TagRule`
+    View at  # the tag
     uint32_t kind
     int64_t matters
     bint is_heading, says, shows_value
     string role
 
 
-cdef struct Given:  # an attribute: its name in lower case, and its value as written
-    string name
-    View value
+cdef struct Looked:  # an attribute that is looked at
+    View at  # its name in lower case
+    uint32_t number
+    bint tells  # it is among `etl.pages.compact.tables.LOOKED_AT`
+    bint handles  # and among `HANDLERS` there
+
+
+cdef struct Given:  # an attribute of a start tag
+    Looked *name  # NULL: it is looked at since it begins with "on"
+    View value  # as written
 
 
 cdef struct Fact:  # `etl.pages.compact.facts.Facts`
@@ -48,43 +65,67 @@ cdef class StartTags:
 
     cdef object rule_of, written_in_python, is_hashed_in_python
     cdef int64_t most  # characters of a value
-    cdef unordered_map[string, TagSays] rules
-    cdef unordered_set[string] handlers, roles, nothing, formats, pressed
-    cdef vector[string] texts, flags, states, told_if_false, ids_by, addresses
+    cdef Arena bytes  # of the keys of both tables
+    cdef Table[TagSays] rules
+    cdef Table[Looked] looked
+    cdef vector[string] names  # of the attributes that are looked at, by number
+    cdef unordered_set[string] roles, nothing, formats, pressed
+    cdef vector[uint32_t] texts, flags, states, told_if_false, ids_by, addresses  # numbers
     cdef vector[Attribute] attributes
-    cdef vector[Given] given
+    cdef vector[Given] given  # of the start tag read last
+    cdef vector[int32_t] places  # by number of an attribute: its place in ``given``, or -1
     cdef string small, room, one
 
     def __cinit__(self, int64_t most, tables, facts):
         self.most = most
         self.rule_of = tables.tag_rule
         self.written_in_python, self.is_hashed_in_python = facts.written, facts.is_hashed
-        self.handlers, self.roles = all_of(tables.HANDLERS), all_of(tables.ROLES)
-        self.nothing, self.formats = all_of(tables.NOTHING), all_of(tables.FORMATS)
-        self.pressed = all_of(tables.PRESSED)
-        self.texts, self.flags = each_of(tables.TEXTS), each_of(tables.FLAGS)
-        self.states, self.told_if_false = each_of(tables.STATES), each_of(tables.TOLD_IF_FALSE)
-        self.ids_by, self.addresses = each_of(tables.IDS_BY), each_of(tables.ADDRESSES)
+        self.roles, self.nothing = all_of(tables.ROLES), all_of(tables.NOTHING)
+        self.formats, self.pressed = all_of(tables.FORMATS), all_of(tables.PRESSED)
+        self.numbers(ATTRIBUTES)
+        self.texts, self.flags = self.numbers(tables.TEXTS), self.numbers(tables.FLAGS)
+        self.states = self.numbers(tables.STATES)
+        self.told_if_false = self.numbers(tables.TOLD_IF_FALSE)
+        self.ids_by, self.addresses = self.numbers(tables.IDS_BY), self.numbers(tables.ADDRESSES)
+        for name in tables.LOOKED_AT:
+            self.look_at(to_utf8(name)).tells = True
+        for name in tables.HANDLERS:
+            self.look_at(to_utf8(name)).handles = True
+
+    cdef vector[uint32_t] numbers(self, names) except *:
+        cdef vector[uint32_t] found
+        for name in names:
+            found.push_back(self.look_at(to_utf8(name)).number)
+        return found
+
+    cdef Looked *look_at(self, bytes name) except NULL:
+        """An attribute that is looked at from now on, if it was not before."""
+        cdef Looked *looked = self.looked.find(view(name))
+        if looked == NULL:
+            looked = self.looked.add(self.bytes.keep(name, len(name)))
+            looked.number = <uint32_t> self.names.size()
+            self.names.push_back(name)
+            self.places.push_back(-1)
+        return looked
 
     cdef TagSays *rule(self, Tag *tag) except NULL:
-        cdef string name = string(tag.at.data(), tag.at.size())
-        cdef TagSays says
-        if not self.rules.count(name):
+        cdef TagSays *says = self.rules.find(tag.at)
+        if says == NULL:
             kind, matters, is_heading, always, shows_value, role = self.rule_of(to_str(tag.at))
+            says = self.rules.add(self.bytes.keep(tag.at.data(), tag.at.size()))
             says.kind, says.matters, says.is_heading = kind, matters, is_heading
             says.says, says.shows_value, says.role = always, shows_value, to_utf8(role)
-            self.rules[name] = says
-        return &self.rules[name]
+        return says
 
     cdef int fact(self, Tokens tokens, size_t place, Fact &fact) except -1:
-        """`etl.pages.compact.facts.facts_of`."""
+        """`etl.pages.compact.facts.facts_of`, of the start tag read last."""
         cdef Piece *piece = tokens.entries[place].piece
         cdef TagSays *rule = self.rule(piece.tag)
         cdef View tag = piece.tag.at
-        cdef bint is_input = tag == View(b"input", 5)
+        cdef bint is_input = tag == View(b"input", 5), is_hidden_field
         cdef string role, type_
         cdef Given *given
-        fact.head = string(tag.data(), tag.size())
+        fact.head.assign(tag.data(), tag.size())
         fact.state.clear()
         fact.names.clear()
         fact.kind, fact.matters = GOES, 0
@@ -93,20 +134,20 @@ cdef class StartTags:
             tag == View(b"template", 8) and is_shadow_root(tokens.token(place))
         ):
             return 0
-        self.read(piece)
         fact.kind = rule.kind & ~<uint32_t> GOES
-        given = self.find(b"type")
+        given = self.find(A_TYPE)
         if is_input and given != NULL:
             self.lower_value(given, type_)
-        given = self.find(b"role")
+        given = self.find(A_ROLE)
         if given != NULL:
             self.lower_value(given, role)
-        if self.hides(is_input and type_ == <string> b"hidden"):
+        is_hidden_field = view_of(type_) == View(b"hidden", 6)
+        if self.hides(is_hidden_field):
             fact.kind |= HIDES
-        fact.matters = self.matters(rule, is_input and type_ == <string> b"hidden", role)
+        fact.matters = self.matters(rule, is_hidden_field, role)
         if fact.matters >= OF_CHOICE and not rule.is_heading:
             fact.kind = fact.kind & ~<uint32_t> INLINE | ACTS
-        if type_.size() and not type_ == <string> b"text":
+        if type_.size() and not view_of(type_) == View(b"text", 4):
             fact.head.append(b" type=")
             self.add_written(View(type_.data(), type_.size()), 24, fact.head)
         if role.size() and not role == rule.role and not self.nothing.count(role):
@@ -122,9 +163,9 @@ cdef class StartTags:
         if fact.names.size():
             fact.kind |= CALLED
         fact.is_format = self.formats.count(fact.head) != 0
-        place = fact.head.rfind(b"role=")
+        place = fact.head.rfind(b"role=") if fact.head.size() > tag.size() else npos
         role = fact.head.substr(place + 5) if place != npos else fact.head
-        fact.is_pressed = self.pressed.count(role) != 0 or role == <string> b"a"
+        fact.is_pressed = self.pressed.count(role) != 0 or view_of(role) == View(b"a", 1)
         return 0
 
     cdef int read(self, Piece *piece) except -1:
@@ -133,22 +174,29 @@ cdef class StartTags:
         cdef bint closed
         cdef Attribute attribute
         cdef Given given
+        cdef Looked *looked
+        cdef View name
         read_tag(at + 1, at + piece.rest, self.attributes, &closed)
+        for given in self.given:
+            if given.name != NULL:
+                self.places[given.name.number] = -1
         self.given.clear()
         for attribute in self.attributes:
             name = lowered(attribute.name, self.small)
-            given.name.assign(name.data(), name.size())
-            if self.find(given.name) == NULL:
-                given.value = attribute.value
-                self.given.push_back(given)
+            looked = self.looked.find(name)
+            if looked != NULL:
+                if self.places[looked.number] >= 0:
+                    continue
+                self.places[looked.number] = <int32_t> self.given.size()
+            elif name.size() < 2 or memcmp(name.data(), b"on", 2) != 0:
+                continue
+            self.given.push_back(Given(looked, attribute.value))
         return 0
 
-    cdef Given *find(self, const string &name) noexcept:
-        cdef size_t place
-        for place in range(self.given.size()):
-            if self.given[place].name == name:
-                return &self.given[place]
-        return NULL
+    cdef inline Given *find(self, uint32_t number) noexcept:
+        """The attribute of this number of the start tag read last; NULL if it has none."""
+        cdef int32_t place = self.places[number]
+        return &self.given[place] if place >= 0 else NULL
 
     cdef View value(self, Given *given) except *:
         """A value with its references resolved; it may be in ``room``."""
@@ -181,12 +229,12 @@ cdef class StartTags:
 
     cdef bint hides(self, bint is_hidden_field) except -1:
         """Whether markup hides the element."""
-        cdef Given *given = self.find(b"hidden")
+        cdef Given *given = self.find(A_HIDDEN)
         if is_hidden_field:
             return True
         if given != NULL and to_str(self.value(given)).lower() != "until-found":
             return True
-        given = self.find(b"style")
+        given = self.find(A_STYLE)
         return given != NULL and hides_by_style(self.value(given))
 
     cdef int64_t matters(self, TagSays *rule, bint is_hidden_field, string &role) except? 0:
@@ -196,19 +244,19 @@ cdef class StartTags:
         if is_hidden_field:
             return OF_NEVER
         if rule.matters == OF_CONTROL:
-            return OF_CONTROL if self.find(b"disabled") == NULL else OF_DISABLED
-        if rule.matters == OF_WIDGET or self.roles.count(role):
-            return OF_CHOICE if role == <string> b"option" else OF_WIDGET
+            return OF_CONTROL if self.find(A_DISABLED) == NULL else OF_DISABLED
+        if rule.matters == OF_WIDGET or role.size() and self.roles.count(role):
+            return OF_CHOICE if view_of(role) == View(b"option", 6) else OF_WIDGET
         if rule.matters == OF_LINK or rule.matters == OF_CHOICE:
             return rule.matters
         for place in range(self.given.size()):
             given = &self.given[place]
-            if given.name.compare(0, 2, b"on") == 0 or self.handlers.count(given.name):
+            if given.name == NULL or given.name.handles:
                 return OF_WIDGET
-            if given.name == <string> b"contenteditable":
+            if given.name.number == A_EDITABLE:
                 if to_str(self.value(given)).lower() != "false":
                     return OF_CONTROL
-            elif given.name == <string> b"tabindex":
+            elif given.name.number == A_TABINDEX:
                 self.lower_value(given, self.one)
                 if self.one.empty() or self.one[0] != c"-":
                     return OF_WIDGET
@@ -231,7 +279,7 @@ cdef class StartTags:
     cdef int add_states(self, TagSays *rule, Fact &fact) except -1:
         """Add the attributes that say in what state the element is."""
         cdef size_t place
-        cdef Given *given = self.find(b"value") if rule.shows_value else NULL
+        cdef Given *given = self.find(A_VALUE) if rule.shows_value else NULL
         cdef string state, *name
         if given != NULL:
             flatten(self.value(given), state)
@@ -243,23 +291,30 @@ cdef class StartTags:
             given = self.find(self.flags[place])
             if given != NULL and not (self.value(given) == View(b"false", 5)):
                 fact.state.append(1, c" ")
-                fact.state.append(self.flags[place])
+                fact.state.append(self.names[self.flags[place]])
         for place in range(self.states.size()):
-            name = &self.states[place]
-            given = self.find(name[0])
+            given = self.find(self.states[place])
             if given == NULL:
                 continue
             self.lower_value(given, state)
             if state.empty() or (
-                state == <string> b"false" and not is_among(name[0], self.told_if_false)
+                view_of(state) == View(b"false", 5) and not self.is_told_if_false(given)
             ):
                 continue
+            name = &self.names[given.name.number]
             fact.state.append(1, c" ")
             fact.state.append(name[0], 5, npos)  # without "aria-"
-            if not state == <string> b"true":
+            if not view_of(state) == View(b"true", 4):
                 fact.state.append(1, c"=")
                 self.add_written(View(state.data(), state.size()), 16, fact.state)
         return 0
+
+    cdef bint is_told_if_false(self, Given *given) noexcept:
+        cdef uint32_t number
+        for number in self.told_if_false:
+            if number == given.name.number:
+                return True
+        return False
 
     cdef int more(self, Piece *piece, string &out) except -1:
         """`etl.pages.compact.facts.more_of`."""
@@ -269,9 +324,9 @@ cdef class StartTags:
         cdef const char *at, *end, *begin
         out.clear()
         self.read(piece)
-        given = self.find(b"name")
+        given = self.find(A_NAME)
         if self.rule(piece.tag).kind & FILLED and given != NULL and self.value(given).size():
-            return self.add_more(b"name", self.value(given), out)
+            return self.add_more(given, self.value(given), out)
         for place in range(self.texts.size()):
             given = self.find(self.texts[place])
             if given != NULL:
@@ -283,7 +338,7 @@ cdef class StartTags:
             if given != NULL:
                 value = self.value(given)
                 if value.size() and not self.is_hashed(value):
-                    return self.add_more(self.ids_by[place], value, out)
+                    return self.add_more(given, value, out)
         for place in range(self.addresses.size()):
             given = self.find(self.addresses[place])
             if given == NULL:
@@ -301,8 +356,8 @@ cdef class StartTags:
             while at > begin and (at - 1)[0] != c"/":
                 at -= 1
             if at < end:
-                return self.add_more(self.addresses[place], View(at, end - at), out)
-        given = self.find(b"class")
+                return self.add_more(given, View(at, end - at), out)
+        given = self.find(A_CLASS)
         if given == NULL:
             return 0
         value = self.value(given)
@@ -312,13 +367,13 @@ cdef class StartTags:
             if not value.size():
                 return 0
             if not self.is_hashed(value):
-                return self.add_more(b"class", value, out)
+                return self.add_more(given, value, out)
             end = value.data()
         return 0
 
-    cdef int add_more(self, const string &name, View value, string &out) except -1:
+    cdef int add_more(self, Given *given, View value, string &out) except -1:
         out.append(1, c" ")
-        out.append(name)
+        out.append(self.names[given.name.number])
         out.append(1, c"=")
         return self.add_written(value, 32, out)
 
@@ -384,13 +439,6 @@ cdef unordered_set[string] all_of(names) except *:
     cdef unordered_set[string] found
     for name in names:
         found.insert(to_utf8(name))
-    return found
-
-
-cdef vector[string] each_of(names) except *:
-    cdef vector[string] found
-    for name in names:
-        found.push_back(to_utf8(name))
     return found
 
 

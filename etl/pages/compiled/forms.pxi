@@ -18,21 +18,16 @@ cdef struct Weight:  # of a saying: what decides whether its line stays
     int64_t score, folds
     int32_t long_tokens, short_tokens
     uint8_t silent
+    uint8_t is_one  # both lines are the long one
 
 
 cdef struct Form:  # what elements say, as in `etl.pages.compact.facts.Saying`, and its lines
     View at  # its key
     View text
     uint32_t saying, number, bits
-    uint64_t hash  # of its long line, as in `etl.pages.compact.numbers`
-    uint32_t same  # the number of that line among all lines
     int32_t lent, more
     View long_line, short_line
     int64_t long_chars, short_chars
-    Weight weight
-    bint is_one  # both lines are the long one
-    bint indexed  # its words are in `Known.words`, from `first` up to `last`
-    size_t first, last
 
 
 cdef extern from "math.h":
@@ -40,11 +35,18 @@ cdef extern from "math.h":
     double rint(double) noexcept nogil
 
 
+cdef inline int64_t cost_of(int64_t tokens) noexcept:
+    """What the tokens of a line cost, in `PARTS`."""
+    return <int64_t> rint(PARTS * DOUBLED * log2((<double> tokens + 3) / 10))
+
+
 cdef int make_lines(Known known, Form &form) except -1:
-    """Write the lines, and find what does not depend on their tokens."""
+    """Write the lines, and note what does not depend on their tokens."""
     cdef Fact *fact = &known.facts[form.number]
     cdef View words, brief
     cdef string words_room, brief_room
+    cdef Weight weight
+    cdef LineKey key
     cdef int64_t most
     cdef bint is_short = True
     cdef size_t place
@@ -58,15 +60,20 @@ cdef int make_lines(Known known, Form &form) except -1:
         words = shortened(form.text, INNER_TEXT, words_room)
     for place in range(name_count(known, form)):
         is_short = is_short and characters(view_of(name_of(known, form, place)[0])) <= BRIEF_TEXT
-    form.is_one = brief == words and is_short
+    weigh_saying(fact, form, weight)
+    weight.is_one = brief == words and is_short
     form.long_line = line_of(known, form, words, known.tags.most)
-    form.hash = hash_of(form.long_line)
-    form.same = number_of_view(known.line_numbers, form.long_line)
     form.long_chars = form.short_chars = characters(form.long_line)
-    if not form.is_one:
+    known.uncounted.append(form.long_line.data(), form.long_line.size())
+    if not weight.is_one:
         form.short_line = line_of(known, form, brief, min(<int64_t> BRIEF_TEXT, known.tags.most))
         form.short_chars = characters(form.short_line)
-    weigh_saying(fact, form)
+        known.uncounted.append(form.short_line.data(), form.short_line.size())
+    key.hash = hash_of(form.long_line)
+    key.same = known.line_numbers.number(<uint32_t> (key.hash >> 32), <uint32_t> key.hash)
+    known.weights.push_back(weight)
+    known.line_keys.push_back(key)
+    known.words_of.push_back(Words(NO_WORDS, NO_WORDS))
     return 0
 
 
@@ -119,26 +126,26 @@ cdef View line_of(Known known, Form &form, View words, int64_t most) except *:
     return known.bytes.keep(out.data(), out.size())
 
 
-cdef int weigh_saying(Fact *fact, Form &form) except -1:
+cdef int weigh_saying(Fact *fact, Form &form, Weight &weight) except -1:
     """Find how much an element matters whatever its line costs, and whether it is silent."""
     cdef int64_t matters = fact.matters
     cdef bint has_text = form.text.size() != 0
-    form.weight.silent = fact.kind & DRAWN != 0 or (form.bits & INNER != 0 and not fact.kind & SAYS)
+    weight.silent = fact.kind & DRAWN != 0 or (form.bits & INNER != 0 and not fact.kind & SAYS)
     if has_text and matters < OF_TEXT:
         matters = OF_TEXT
         if form.bits & INNER:
             matters -= 20 if fact.is_format else 3
     elif not has_text and not fact.kind & SAYS:
         matters = min(matters, <int64_t> OF_PICTURE) + (3 if form.bits & LEAF else 0)
-        form.weight.silent = True
+        weight.silent = True
     if form.bits & WRAPS and not has_text and not fact.kind & CALLED and matters < OF_CONTROL:
         matters = min(matters, <int64_t> WHOLE_ACTION if fact.is_pressed else <int64_t> OF_PICTURE)
     if not form.bits & COVERED:
-        form.weight.score = matters * PARTS
+        weight.score = matters * PARTS
     elif matters >= OF_CONTROL:
-        form.weight.score = matters * PARTS * 6 // 10  # a script may show it
+        weight.score = matters * PARTS * 6 // 10  # a script may show it
     else:
-        form.weight.score = matters * (PARTS // 5)
-        form.weight.silent = True
-    form.weight.folds = PARTS * (<int64_t> ACTION_FOLDS if fact.kind & ACTS else <int64_t> OTHER_FOLDS)
+        weight.score = matters * (PARTS // 5)
+        weight.silent = True
+    weight.folds = PARTS * (<int64_t> ACTION_FOLDS if fact.kind & ACTS else <int64_t> OTHER_FOLDS)
     return 0

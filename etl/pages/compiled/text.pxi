@@ -85,7 +85,8 @@ cdef extern from *:
         }
     };
     struct StepmillPairs { /* numbers of pairs of numbers, from 1 in the order of their first use */
-        std::vector<std::pair<uint64_t, uint32_t>> slots; /* a power of two; half are free */
+        /* a power of two; half are free */
+        std::vector<std::pair<uint64_t, uint32_t>> slots = decltype(slots)(256);
         uint32_t used = 0;
         void clear() { slots.assign(256, {0, 0}); used = 0; }
         std::pair<uint64_t, uint32_t> &place(uint64_t pair) {

@@ -1,0 +1,196 @@
+# The elements of a page that can be shown: `etl.pages.compact.units` says which, in plain Python.
+
+cdef enum:  # as in `etl.pages.compact.units`
+    INNER = 1
+    ALONE = 2
+    LEAF = 4
+    WRAPS = 8
+    COVERED = 16
+
+
+cdef struct Unit:
+    int32_t element, host, lent
+    uint32_t entry, number, kind, before, place, shape
+    uint32_t text  # the number of its text; 0 is empty
+    uint8_t joined  # of several pieces, which are in `Walk.texts`
+    uint8_t hidden, broken, leaf, wraps
+
+
+cdef struct OpenUnit:  # an open element, as in `etl.pages.compact.units`
+    Tag *tag
+    int32_t unit, host, acted
+    uint32_t place
+    uint8_t hidden
+
+
+cdef struct Stands:  # where the last element of a shape stood
+    uint32_t around, place
+
+
+cdef enum:
+    NO_PLACE = 0xFFFFFFFF
+
+
+cdef class Walk:
+    """A walk through a page, and what is known of the places of elements.
+
+    A place is a shape and the place around it. ``met`` and ``alike`` are of the page that is read;
+    they are zero after it.
+    """
+
+    cdef Known known
+    cdef Pairs places  # (place, shape) -> the place of such elements there
+    cdef vector[Stands] stood  # by shape
+    cdef vector[Unit] found
+    cdef vector[OpenUnit] opened
+    cdef vector[uint32_t] met, alike  # how many elements each place, and each shape, has had
+    cdef vector[string] texts  # of the elements; they keep their room
+
+    def __cinit__(self, Known known not None):
+        self.known = known
+
+    def __len__(self):
+        """How many places are remembered."""
+        return self.places.used
+
+    def units(self, Tokens tokens not None, said):
+        """`etl.pages.compact.units.plain_units`. said: as for `say`."""
+        cdef Known known = self.known
+        cdef Units result = Units()
+        cdef Unit *unit
+        cdef size_t place
+        cdef uint32_t bits
+        self.walk(tokens, said)
+        result.known = known
+        result.elements.reserve(self.found.size())
+        result.before.reserve(self.found.size())
+        result.sayings.reserve(self.found.size())
+        for place in range(self.found.size()):
+            if self.found[place].joined:
+                self.found[place].text = known.text_number(view_of(self.texts[place]))
+        for place in range(self.found.size()):
+            unit = &self.found[place]
+            bits = (LEAF if unit.leaf else 0) | (WRAPS if unit.wraps else 0)
+            bits |= COVERED if unit.hidden else 0
+            if unit.host >= 0:
+                bits |= INNER | (ALONE if unit.text == self.found[unit.host].text else 0)
+            if unit.text or unit.kind & CALLED:
+                unit.lent = -1
+            result.elements.push_back(unit.element)
+            result.before.push_back(<int32_t> unit.before)
+            result.sayings.push_back(<int32_t> known.saying(tokens, unit[0], bits))
+        return result
+
+    cdef int walk(self, Tokens tokens, said) except -1:
+        """Find the elements of a page."""
+        cdef Known known = self.known
+        cdef OpenUnit around, inner
+        cdef Unit *host
+        cdef Piece *piece
+        cdef Tag *tag
+        cdef size_t place, gone = 0
+        cdef int32_t element = -1
+        cdef uint32_t text, gap = known.text_number(View(b"_", 1))
+        self.found.clear()
+        self.opened.clear()
+        self.opened.push_back(OpenUnit(NULL, -1, -1, -1, 0, False))
+        try:
+            for place in range(tokens.entries.size()):
+                piece = tokens.entries[place].piece
+                if piece.kind == END:
+                    if piece.tag.opened:
+                        tag = NULL
+                        while tag != piece.tag:
+                            tag = self.opened.back().tag
+                            tag.opened -= 1
+                            self.opened.pop_back()
+                        if gone > self.opened.size():
+                            gone = 0
+                elif is_element(piece):
+                    element += 1
+                    inner = self.opened.back()
+                    if not gone:
+                        if piece.told_by != known.id:
+                            known.tell(tokens, place)
+                        if not piece.told & GOES:
+                            inner = self.add_unit(piece, element, place)
+                        elif piece.kind == START:
+                            gone = self.opened.size() + 1
+                    if piece.kind == START:
+                        inner.tag = piece.tag
+                        self.opened.push_back(inner)
+                        piece.tag.opened += 1
+                if gone or self.opened.back().host < 0:
+                    continue
+                text = known.said_by(tokens, place, said)
+                if not text:
+                    continue
+                around = self.opened.back()
+                host = &self.found[around.host]
+                if around.unit != around.host:
+                    self.add_text(self.found[around.unit], self.texts[around.unit], text)
+                if host.broken:
+                    self.add_text(host[0], self.texts[around.host], gap)
+                    host.broken = False
+                self.add_text(host[0], self.texts[around.host], text)
+        finally:
+            while self.opened.size() > 1:
+                self.opened.back().tag.opened = 0
+                self.opened.pop_back()
+            for place in range(self.found.size()):
+                self.met[self.found[place].place] = self.alike[self.found[place].shape] = 0
+        return 0
+
+    cdef OpenUnit add_unit(self, Piece *piece, int32_t element, size_t entry) except *:
+        """Note an element; what it is while it is open, its tag apart."""
+        cdef OpenUnit around = self.opened.back(), inner = around
+        cdef bint inline = piece.told & INLINE and around.host >= 0
+        cdef Unit unit
+        cdef Unit *outer
+        if piece.shape >= self.alike.size():
+            self.alike.resize(piece.shape + 1)
+            self.stood.resize(piece.shape + 1, Stands(NO_PLACE, 0))
+        if self.stood[piece.shape].around != around.place:
+            self.stood[piece.shape] = Stands(
+                around.place, self.places.number(around.place, piece.shape)
+            )
+            if self.places.used >= self.met.size():
+                self.met.resize(self.places.used + 1)
+        inner.place = self.stood[piece.shape].place
+        if not inline and piece.kind == START and around.host >= 0:
+            outer = &self.found[around.host]
+            outer.broken = outer.broken or outer.text != 0
+        if around.unit >= 0:
+            self.found[around.unit].leaf = False
+        if around.acted >= 0:
+            outer = &self.found[around.acted]
+            outer.wraps = outer.wraps or piece.told & ACTS != 0
+            if outer.lent < 0 and piece.told & CALLED:
+                outer.lent = <int32_t> piece.number
+        inner.unit = <int32_t> self.found.size()
+        inner.host = around.host if inline else inner.unit
+        inner.acted = inner.unit if piece.told & ACTS else around.acted
+        inner.hidden = around.hidden or piece.told & HIDES != 0
+        unit = Unit(
+            element, around.host if inline else -1, -1, <uint32_t> entry, piece.number, piece.told,
+            max(2 * self.met[inner.place], self.alike[piece.shape]), inner.place, piece.shape,
+            0, False, inner.hidden, False, True, False
+        )
+        self.found.push_back(unit)
+        if self.texts.size() < self.found.size():
+            self.texts.emplace_back()
+        self.met[inner.place] += 1
+        self.alike[piece.shape] += piece.told & FILLED == 0
+        return inner
+
+    cdef int add_text(self, Unit &unit, string &text, uint32_t number) except -1:
+        """Add a text to that of an element. text: where the texts of the element are joined."""
+        if not unit.joined:
+            if not unit.text:
+                unit.text = number
+                return 0
+            text.assign(self.known.said[unit.text].data(), self.known.said[unit.text].size())
+            unit.joined = True
+        text.append(1, c" ")
+        text.append(self.known.said[number].data(), self.known.said[number].size())
+        return 0
