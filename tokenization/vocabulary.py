@@ -221,11 +221,9 @@ class Vocabulary:
             return np.array([self.count(f"{line}\n") for line in lines[:-1]], np.int64)
         utf8 = self.normalised_utf8(text)
         ends = np.cumsum(self.lengths.take(self.encode_normalised_utf8(utf8)), dtype=np.int64)
-        breaks = np.flatnonzero(np.frombuffer(utf8, np.uint8) == ord("\n"))
         # `splits`: no token reaches across the end of a line
-        counts = ends.searchsorted(breaks + 1) + 1
-        counts[1:] -= counts[:-1].copy()
-        return counts
+        last = np.flatnonzero(np.frombuffer(utf8, np.uint8)[ends - 1] == ord("\n"))
+        return np.diff(last, prepend=-1)
 
     @cached_property
     def adds_up(self) -> bool:

@@ -7,6 +7,7 @@ never the label of a list.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from etl.pages.live import in_document
@@ -36,16 +37,28 @@ def label_of(page: Page, element: int, pruner: Pruner | None = None) -> str:
         attributes = {
             name: value for name, value in attributes.items() if pruner.policy.shows(name, value)
         }
-    text = _text(page, element, pruner)
-    typed = token.tag in _TYPED
-    candidates = [attributes.get(name, "") for name in _NAMES]
-    candidates.append("" if typed else text)
-    if not any(map(_line, candidates)) and token.tag in _WITH_LABELS:
-        candidates.append(_label_for(page, token.attributes().get("id", ""), pruner))
-    candidates += [attributes.get(name, "") for name in _MORE_NAMES]
-    candidates.append(text if typed else "")
-    candidates += [attributes.get(name, "") for name in _VALUES]
+    candidates = _candidates(page, element, attributes, pruner)
     return next(filter(None, map(_line, candidates)), "")
+
+
+def _candidates(
+    page: Page, element: int, attributes: Mapping[str, str], pruner: Pruner | None
+) -> Iterator[str]:
+    """What may be the label, the best first. attributes: those that are shown."""
+    token = page.tokens[page.position(element)]
+    typed = token.tag in _TYPED
+    for name in _NAMES:
+        yield attributes.get(name, "")
+    if not typed:
+        yield _text(page, element, pruner)
+    if token.tag in _WITH_LABELS:
+        yield _label_for(page, token.attributes().get("id", ""), pruner)
+    for name in _MORE_NAMES:
+        yield attributes.get(name, "")
+    if typed:
+        yield _text(page, element, pruner)
+    for name in _VALUES:
+        yield attributes.get(name, "")
 
 
 def _line(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
@@ -14,10 +14,6 @@ from etl.pages.compact.relevance import Flags
 from etl.pages.compact.rules import CompactRules
 from etl.pages.compact.units import Numbers, said
 from etl.pages.page import Page
-
-_PLACES: Final = 4
-"""Places of elements that take as much memory as a saying."""
-
 
 class CompiledForms:
     """`etl.pages.compact.forms.Forms`, as the engine has it.
@@ -44,7 +40,7 @@ class CompiledForms:
 
     def __len__(self) -> int:
         """See `Forms`."""
-        return max(len(self._known), len(self._walk) // _PLACES)
+        return len(self._known)
 
     def units(self, page: Page) -> Any:
         """See `Forms`."""

@@ -97,9 +97,7 @@ cdef class Units:
 
     cdef int find_numbers(self) except -1:
         if self.own_numbers.empty():
-            self.known.numberer.number(
-                self.known.line_keys, self.known.line_numbers.used, self.sayings, self.own_numbers
-            )
+            self.known.numberer.number(self.known.hashes_of, self.sayings, self.own_numbers)
         return 0
 
     def measure(self):

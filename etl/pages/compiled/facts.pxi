@@ -182,7 +182,9 @@ cdef class StartTags:
                 self.places[given.name.number] = -1
         self.given.clear()
         for attribute in self.attributes:
-            name = lowered(attribute.name, self.small)
+            name = attribute.name
+            if not is_low(name):
+                name = lowered(name, self.small)
             looked = self.looked.find(name)
             if looked != NULL:
                 if self.places[looked.number] >= 0:

@@ -21,11 +21,19 @@ cdef struct Weight:  # of a saying: what decides whether its line stays
     uint8_t is_one  # both lines are the long one
 
 
-cdef struct Form:  # what elements say, as in `etl.pages.compact.facts.Saying`, and its lines
-    View at  # its key
+cdef struct Saying:  # `etl.pages.compact.facts.Saying`
+    uint32_t number
+    int32_t lent
+    uint32_t bits
+    int32_t more
+    uint32_t text  # its number
+
+
+cdef struct Form:  # what elements say, and its lines
+    View at  # the bytes of a `Saying`
     View text
-    uint32_t saying, number, bits
-    int32_t lent, more
+    Saying says
+    uint32_t number  # of this
     View long_line, short_line
     int64_t long_chars, short_chars
 
@@ -42,21 +50,20 @@ cdef inline int64_t cost_of(int64_t tokens) noexcept:
 
 cdef int make_lines(Known known, Form &form) except -1:
     """Write the lines, and note what does not depend on their tokens."""
-    cdef Fact *fact = &known.facts[form.number]
+    cdef Fact *fact = &known.facts[form.says.number]
     cdef View words, brief
     cdef string words_room, brief_room
     cdef Weight weight
-    cdef LineKey key
     cdef int64_t most
     cdef bint is_short = True
     cdef size_t place
-    if not form.bits & INNER:
+    if not form.says.bits & INNER:
         most = BRIEF_TEXT
         if fact.kind & ACTS or fact.matters >= OF_HEADING:
             most = SHORT_TEXT
         words = shortened(form.text, known.most_text, words_room)
         brief = shortened(form.text, most, brief_room)
-    elif not (form.bits & ALONE or fact.is_format):
+    elif not (form.says.bits & ALONE or fact.is_format):
         words = shortened(form.text, INNER_TEXT, words_room)
     for place in range(name_count(known, form)):
         is_short = is_short and characters(view_of(name_of(known, form, place)[0])) <= BRIEF_TEXT
@@ -69,11 +76,9 @@ cdef int make_lines(Known known, Form &form) except -1:
         form.short_line = line_of(known, form, brief, min(<int64_t> BRIEF_TEXT, known.tags.most))
         form.short_chars = characters(form.short_line)
         known.uncounted.append(form.short_line.data(), form.short_line.size())
-    key.hash = hash_of(form.long_line)
-    key.same = known.line_numbers.number(<uint32_t> (key.hash >> 32), <uint32_t> key.hash)
     known.weights.push_back(weight)
-    known.line_keys.push_back(key)
-    known.words_of.push_back(Words(NO_WORDS, NO_WORDS))
+    known.hashes_of.push_back(hash_of(form.long_line))
+    known.words_of.push_back(Words(NO_WORDS, NO_WORDS, 0))
     return 0
 
 
@@ -88,20 +93,20 @@ cdef View shortened(View text, int64_t most, string &room) except *:
 
 cdef size_t name_count(Known known, Form &form) noexcept:
     """How many names an element has: those of its attributes, or one that is lent to it."""
-    cdef size_t count = known.facts[form.number].names.size()
-    if count == 0 and form.lent >= 0:
-        return min(<size_t> 1, known.facts[form.lent].names.size())
+    cdef size_t count = known.facts[form.says.number].names.size()
+    if count == 0 and form.says.lent >= 0:
+        return min(<size_t> 1, known.facts[form.says.lent].names.size())
     return count
 
 
 cdef string *name_of(Known known, Form &form, size_t place) noexcept:
-    cdef Fact *own = &known.facts[form.number]
-    return &own.names[place] if own.names.size() else &known.facts[form.lent].names[place]
+    cdef Fact *own = &known.facts[form.says.number]
+    return &own.names[place] if own.names.size() else &known.facts[form.says.lent].names[place]
 
 
 cdef View line_of(Known known, Form &form, View words, int64_t most) except *:
     """A line without its number. most: characters of a name."""
-    cdef Fact *fact = &known.facts[form.number]
+    cdef Fact *fact = &known.facts[form.says.number]
     cdef string *out = &known.line_room
     cdef string *name
     cdef string room
@@ -117,8 +122,8 @@ cdef View line_of(Known known, Form &form, View words, int64_t most) except *:
         out.append(1, c" ")
         add_quoted(shortened(shown, most, room), out[0])
     out.append(fact.state)
-    if form.more >= 0:
-        out.append(known.mores[form.more])
+    if form.says.more >= 0:
+        out.append(known.mores[form.says.more])
     if words.size():
         out.append(b": ", 2)
         out.append(words.data(), words.size())
@@ -130,17 +135,17 @@ cdef int weigh_saying(Fact *fact, Form &form, Weight &weight) except -1:
     """Find how much an element matters whatever its line costs, and whether it is silent."""
     cdef int64_t matters = fact.matters
     cdef bint has_text = form.text.size() != 0
-    weight.silent = fact.kind & DRAWN != 0 or (form.bits & INNER != 0 and not fact.kind & SAYS)
+    weight.silent = fact.kind & DRAWN != 0 or (form.says.bits & INNER != 0 and not fact.kind & SAYS)
     if has_text and matters < OF_TEXT:
         matters = OF_TEXT
-        if form.bits & INNER:
+        if form.says.bits & INNER:
             matters -= 20 if fact.is_format else 3
     elif not has_text and not fact.kind & SAYS:
-        matters = min(matters, <int64_t> OF_PICTURE) + (3 if form.bits & LEAF else 0)
+        matters = min(matters, <int64_t> OF_PICTURE) + (3 if form.says.bits & LEAF else 0)
         weight.silent = True
-    if form.bits & WRAPS and not has_text and not fact.kind & CALLED and matters < OF_CONTROL:
+    if form.says.bits & WRAPS and not has_text and not fact.kind & CALLED and matters < OF_CONTROL:
         matters = min(matters, <int64_t> WHOLE_ACTION if fact.is_pressed else <int64_t> OF_PICTURE)
-    if not form.bits & COVERED:
+    if not form.says.bits & COVERED:
         weight.score = matters * PARTS
     elif matters >= OF_CONTROL:
         weight.score = matters * PARTS * 6 // 10  # a script may show it

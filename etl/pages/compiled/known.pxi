@@ -8,6 +8,7 @@ cdef struct Numbered:  # what a key stands for; kind: bits of a `Fact`
 
 cdef struct Words:  # of a saying, in `Known.words`
     uint32_t first, last
+    uint64_t called  # bits of what calls it: `name_bit` of each
 
 
 cdef enum:
@@ -30,15 +31,15 @@ cdef class Known:
     cdef WordIndex index
     cdef Arena bytes  # of the keys of the tables
     cdef Table[Numbered] told, shapes, numbers, more_numbers, said_numbers
-    cdef Pairs line_numbers  # halves of the hash of a line -> its number
     cdef Table[Form] sayings
     cdef vector[Fact] facts
     cdef vector[string] mores
     cdef vector[View] said  # texts by number
     cdef string key, shape, line_room
+    cdef Fact fact  # room
     cdef vector[Form *] forms  # by saying, as the next three
     cdef vector[Weight] weights
-    cdef vector[LineKey] line_keys
+    cdef vector[uint64_t] hashes_of  # long lines
     cdef vector[Words] words_of
     cdef size_t counted  # sayings whose tokens are known
     cdef string uncounted  # the lines of the others
@@ -78,7 +79,7 @@ cdef class Known:
         """How many things of one kind are remembered, of that of which there are most."""
         return max(
             self.told.size(), self.shapes.size(), self.more_numbers.size(), self.forms.size(),
-            self.said.size(), self.words.size() // 16, self.index.numbers.size() // 2,
+            self.said.size(), self.words.size() // 16, self.index.used // 2,
         )
 
     def lines(self):
@@ -127,7 +128,7 @@ cdef class Known:
         """`etl.pages.compact.forms.Forms.hashes`."""
         cdef const int32_t *saying = <const int32_t *> PyBytes_AS_STRING(sayings)
         cdef size_t count = PyBytes_GET_SIZE(sayings) // sizeof(int32_t), place
-        return [self.line_keys[saying[place]].hash for place in range(count)]
+        return [self.hashes_of[saying[place]] for place in range(count)]
 
     def line(self, uint32_t saying, bint whole):
         """`etl.pages.compact.forms.Forms.line`."""
@@ -149,7 +150,7 @@ cdef class Known:
         cdef int32_t which
         cdef Words own
         self.index_words(saying, count)
-        wanted.assign(self.index.numbers.size(), -1)
+        wanted.assign(self.index.used, -1)
         for word in words:
             number = self.index.find(word)
             if number >= 0:
@@ -173,16 +174,21 @@ cdef class Known:
         cdef const int32_t *saying = <const int32_t *> PyBytes_AS_STRING(sayings)
         cdef size_t count = PyBytes_GET_SIZE(sayings) // sizeof(int32_t), place
         cdef vector[uint32_t] words
+        cdef Words *own
+        cdef uint64_t bit
         cdef bint any_hit = False
         cdef bytes flags = PyBytes_FromStringAndSize(NULL, count)
         cdef char *flag = PyBytes_AS_STRING(flags)
         memset(flag, 0, count)
         self.index_words(saying, count)
         for name in names:
-            if self.index.find_all(name.split(" "), words):
-                for place in range(count):
-                    if self.is_called(self.words_of[saying[place]].first, words):
-                        flag[place] = any_hit = True
+            if not self.index.find_all(name.split(" "), words):
+                continue
+            bit = name_bit(words, 0)
+            for place in range(count):
+                own = &self.words_of[saying[place]]
+                if own.called & bit and self.is_called(own.first, words):
+                    flag[place] = any_hit = True
         return flags if any_hit else b""
 
     cdef bint is_called(self, size_t begin, vector[uint32_t] &words) noexcept:
@@ -213,19 +219,23 @@ cdef class Known:
         cdef size_t place, count = name_count(self, form)
         cdef bint is_short
         cdef uint32_t first = <uint32_t> self.words.size()
+        cdef uint64_t called = 0
+        cdef size_t begin
         for is_short in (True, False):
             for place in range(count + 1):
                 text = form.text if place == 0 else view_of(name_of(self, form, place - 1)[0])
                 if (characters(text) <= LONGEST_NAME) == is_short:
+                    begin = self.words.size()
                     self.index.add(text, self.words)
                     if is_short:
+                        called |= name_bit(self.words, begin)
                         self.words.push_back(NAME_END)
             if is_short:
                 self.words.push_back(NAMES_END)
-        self.index.add(view_of(self.facts[form.number].state), self.words)
-        if form.more >= 0:
-            self.index.add(view_of(self.mores[form.more]), self.words)
-        self.words_of[form.saying] = Words(first, <uint32_t> self.words.size())
+        self.index.add(view_of(self.facts[form.says.number].state), self.words)
+        if form.says.more >= 0:
+            self.index.add(view_of(self.mores[form.says.more]), self.words)
+        self.words_of[form.number] = Words(first, <uint32_t> self.words.size(), called)
         return 0
 
     cdef int read(self, Piece *piece) except -1:
@@ -244,13 +254,17 @@ cdef class Known:
                 sizes[0], sizes[1] = given.name.number, <uint32_t> given.value.size()
                 self.key.append(<const char *> sizes, sizeof(sizes))
                 self.key.append(given.value.data(), given.value.size())
+        self.told.expect(view_of(self.key))
         self.shape.assign(piece.tag.at.data(), piece.tag.at.size())
         self.plain = True
         if self.tags.find(A_CLASS) != NULL:
             given = self.tags.find(A_CLASS)[0]
             self.shape.append(1, c".")
             self.shape.append(given.value.data(), given.value.size())
-            self.plain = is_plain(given.value)
+            self.plain = memchr(given.value.data(), c"&", given.value.size()) == NULL and (
+                memchr(given.value.data(), 0, given.value.size()) == NULL
+            )
+        self.shapes.expect(view_of(self.shape))
         return 0
 
     cdef int tell(self, Tokens tokens, size_t place) except -1:
@@ -274,10 +288,10 @@ cdef class Known:
 
     cdef int add_fact(self, Tokens tokens, size_t place, Numbered &told) except -1:
         """Find what a start tag says; the same facts have one number."""
-        cdef Fact fact
+        cdef Fact *fact = &self.fact
         cdef string key
         cdef size_t sizes[2]
-        self.tags.fact(tokens, place, fact)
+        self.tags.fact(tokens, place, fact[0])
         sizes[0], sizes[1] = fact.head.size(), fact.state.size()
         key.append(<char *> sizes, sizeof(sizes))
         key.append(<char *> &fact.kind, sizeof(fact.kind))
@@ -290,7 +304,7 @@ cdef class Known:
             key.append(fact.names[place])
         told.number, told.kind = number_of(self.numbers, self.bytes, key), fact.kind
         if told.number == self.facts.size():
-            self.facts.push_back(fact)
+            self.facts.push_back(fact[0])
         return 0
 
     cdef int32_t more(self, Piece *piece) except -1:
@@ -327,37 +341,44 @@ cdef class Known:
             piece.said_by = self.id
         return piece.said_number
 
-    cdef uint32_t saying(self, Tokens tokens, Unit &unit, uint32_t bits) except? 0:
-        """The number of what an element says."""
-        cdef Piece *piece = tokens.entries[unit.entry].piece
-        cdef uint32_t numbers[5]
-        cdef Form *form
-        cdef View key = View(<char *> numbers, sizeof(numbers))
-        cdef int32_t more = -1
+    cdef bint is_said_before(self, Piece *piece, Unit *unit, uint32_t bits, Saying &saying) except -1:
+        """Whether an element says what one of its start tag and text said last. If not, find what
+        decides its lines.
+        """
         cdef bint acts = unit.kind & ACTS != 0
         if (
             piece.said == unit.text and piece.bits == bits and piece.lent == unit.lent
             and piece.saying != NO_SAYING
         ):
-            return piece.saying
+            return True
+        saying.number, saying.lent, saying.bits, saying.text = unit.number, unit.lent, bits, unit.text
+        saying.more = -1
         if (
             unit.leaf and (unit.kind & TYPED or acts and not unit.text)
             or not unit.text and not unit.kind & CALLED and unit.lent < 0 and (unit.leaf or acts)
         ):
-            more = self.more(piece)
-        numbers[0], numbers[1], numbers[2] = unit.number, <uint32_t> unit.lent, bits
-        numbers[3], numbers[4] = <uint32_t> more, unit.text
-        form = self.sayings.find(key)
+            saying.more = self.more(piece)
+        self.sayings.expect(key_of(saying))
+        return False
+
+    cdef uint32_t saying(self, Piece *piece, Saying &saying) except? 0:
+        """The number of what an element says."""
+        cdef View key = key_of(saying)
+        cdef Form *form = self.sayings.find(key)
         if form == NULL:
             form = self.sayings.add(self.bytes.keep(key.data(), key.size()))
-            form.saying = <uint32_t> self.forms.size()
-            form.number, form.lent, form.bits, form.more = unit.number, unit.lent, bits, more
-            form.text = self.said[unit.text]
+            form.number = <uint32_t> self.forms.size()
+            form.says = saying
+            form.text = self.said[saying.text]
             make_lines(self, form[0])
             self.forms.push_back(form)
-        piece.said, piece.bits, piece.lent = unit.text, bits, unit.lent
-        piece.saying = form.saying
-        return form.saying
+        piece.said, piece.bits, piece.lent = saying.text, saying.bits, saying.lent
+        piece.saying = form.number
+        return form.number
+
+
+cdef inline View key_of(const Saying &saying) noexcept:
+    return View(<const char *> &saying, sizeof(Saying))
 
 
 cdef inline View view_of(const string &text) noexcept:
@@ -387,21 +408,97 @@ cdef bint may_hide(View style) noexcept:
     return False
 
 
+cdef inline uint64_t name_bit(vector[uint32_t] &words, size_t begin) noexcept:
+    """One of 64 bits, by the words from there on."""
+    cdef uint64_t value = 0
+    cdef size_t place
+    for place in range(begin, words.size()):
+        value = mixed(value + words[place] * STEP)
+    return <uint64_t> 1 << (value >> 58)
+
+
 cdef int say(Piece *piece, said, string &out) except -1:
     """Write the text of a piece that is not raw. said: makes one of a text, in plain Python."""
     cdef const char *at = piece.at.data() + piece.rest
     cdef size_t size = piece.at.size() - piece.rest
-    cdef char *end = NULL
-    if memchr(at, c"&", size) == NULL and memmem(at, size, b"::", 2) == NULL:
-        out.resize(size + 1)
-        end = one_line(at, size, &out[0])
+    cdef char *end
+    out.resize(size)
+    end = say_plain(at, size, &out[0])
     if end != NULL:
-        size = end - &out[0]
-        out.resize(size - 1 if size else 0)  # without the space at the end
+        out.resize(end - &out[0])
     else:
         made = to_utf8(said(resolve(to_str(View(at, size)))))
         out.assign(<const char *> made, len(made))
     return 0
+
+
+cdef char *say_plain(const char *at, size_t size, char *out) noexcept:
+    """Write a text with its references resolved and with single spaces; returns the end of it, or
+    NULL if plain Python must be asked. It does not get longer.
+    """
+    cdef const char *end = at + size, *begin = out
+    cdef uint8_t kind
+    cdef size_t count
+    cdef char c
+    cdef bint space = False, angle = False
+    while at < end:
+        c, count = at[0], 1
+        kind = CLASS[<uint8_t> c]
+        if kind == ASK:
+            if c == c"&":
+                c = referred(at, end, &count)
+            if c == 0:
+                return NULL
+            angle = angle or c == c"<"
+            kind = SPACE if c == c" " else PLAIN
+        elif kind == WIDE:
+            count = wide_space(at, end)
+            kind = SPACE if count else PLAIN
+            count += count == 0
+        if kind == SPACE:
+            space = out != begin
+        else:
+            if space:
+                out[0] = c" "
+                out += 1
+                space = False
+            out[0] = c
+            out += 1
+        at += count
+    # what recorders write for pseudo-elements
+    if angle and memmem(begin, out - begin, b"::", 2) != NULL:
+        return NULL
+    return out
+
+
+cdef char referred(const char *at, const char *end, size_t *size) noexcept:
+    """The character of the reference that begins here, and the reference's size; 0 for one that
+    plain Python must resolve. White space is a space.
+    """
+    cdef uint32_t number = 0
+    cdef const char *begin = at
+    if begins(at, end, b"&nbsp;", 6):
+        size[0] = 6
+        return c" "
+    if begins(at, end, b"&amp;", 5):
+        size[0] = 5
+        return c"&"
+    if begins(at, end, b"&lt;", 4) or begins(at, end, b"&gt;", 4):
+        size[0] = 4
+        return c"<" if at[1] == c"l" else c">"
+    if begins(at, end, b"&quot;", 6) or begins(at, end, b"&apos;", 6):
+        size[0] = 6
+        return c'"' if at[1] == c"q" else c"'"
+    if not begins(at, end, b"&#", 2):
+        return 0
+    at += 2
+    while at < end and c"0" <= at[0] <= c"9" and number < 1000:
+        number = 10 * number + <uint32_t> (at[0] - c"0")
+        at += 1
+    if at == end or at[0] != c";" or not (32 <= number < 127 or number == 160):
+        return 0
+    size[0] = at + 1 - begin
+    return c" " if number == 160 else <char> number
 
 
 cdef bytes bytes_of(vector[int32_t] &numbers):

@@ -29,54 +29,51 @@ cdef int32_t limit_of(size_t count) noexcept:
     return <int32_t> (2 * power if 4 * 2 * power >= 5 * count else 5 * power)
 
 
-cdef struct LineKey:  # of a saying
-    uint64_t hash  # of its long line, as in `etl.pages.compact.numbers`
-    uint32_t same  # the number of that hash, from 1
-
-
 cdef class Numberer:
     """Finds numbers of elements; all it has is room."""
 
-    cdef vector[LineKey] page_keys  # of the elements
-    cdef vector[uint32_t] lines_met  # by `LineKey.same`: how often; zero after a page
+    cdef vector[uint64_t] hashes  # of the lines of the elements
+    cdef Pairs lines  # halves of the hash of a line -> its number
+    cdef vector[uint32_t] same, times  # those numbers, and how often the page has each
     cdef vector[uint64_t] keys  # of the elements: what tells each from all others
     cdef Pairs around  # (line, last line before it that comes once) -> a number
     cdef vector[uint32_t] met_there, tries  # by that number: how often
     cdef vector[int32_t] owners
 
     cdef int number(
-        self, const vector[LineKey] &lines, uint32_t most, const vector[int32_t] &sayings,
+        self, const vector[uint64_t] &hashes, const vector[int32_t] &sayings,
         vector[int32_t] &numbers
     ) except -1:
         """Find the numbers of the elements of a page.
 
-        lines: by saying. most: the greatest number of a hash.
+        hashes: of the long lines, by saying.
         """
         cdef size_t place, count = sayings.size()
-        cdef uint32_t where, last = 0
-        cdef uint64_t around = 0
-        cdef LineKey key
-        self.lines_met.resize(most + 1)
-        self.page_keys.resize(count)
+        cdef uint32_t line, where, last = 0
+        cdef uint64_t hash, around = 0
+        self.hashes.resize(count)
+        self.same.resize(count)
         self.keys.resize(count)
+        self.lines.clear(count)
+        self.times.assign(count + 1, 0)
         for place in range(count):
-            key = self.page_keys[place] = lines[sayings[place]]
-            self.lines_met[key.same] += 1
-        self.around.clear()
+            hash = self.hashes[place] = hashes[sayings[place]]
+            line = self.lines.number(<uint32_t> (hash >> 32), <uint32_t> hash)
+            self.same[place] = line
+            self.times[line] += 1
+        self.around.clear(0)
         self.met_there.assign(1, 0)
         for place in range(count):
-            key = self.page_keys[place]
-            if self.lines_met[key.same] == 1:
-                around, last = key.hash, key.same
-                self.keys[place] = mixed(key.hash)
+            hash, line = self.hashes[place], self.same[place]
+            if self.times[line] == 1:
+                around, last = hash, line
+                self.keys[place] = mixed(hash)
                 continue
-            where = self.around.number(key.same, last)
+            where = self.around.number(line, last)
             if where == self.met_there.size():
                 self.met_there.push_back(0)
             self.met_there[where] += 1
-            self.keys[place] = mixed(key.hash ^ mixed(around + self.met_there[where] * STEP))
-        for place in range(count):
-            self.lines_met[self.page_keys[place].same] = 0
+            self.keys[place] = mixed(hash ^ mixed(around + self.met_there[where] * STEP))
         return find_numbers(self.keys, self.owners, self.tries, numbers)
 
 

@@ -17,6 +17,27 @@ cdef struct Tag:
     bint kept, dropped, kept_when_empty, literal, template_  # as in `etl.pages.rules.TagRule`
 
 
+cdef enum:  # what ends parts of a tag
+    ENDS_TAG_NAME = 1
+    ENDS_NAME = 2  # that of an attribute
+    ENDS_VALUE = 4  # that is not quoted
+
+cdef uint8_t ENDS[256]
+
+
+cdef void mark_ends() noexcept:
+    cdef int byte
+    memset(ENDS, 0, 256)
+    for byte in b" \n\t\f/>":
+        ENDS[byte] = ENDS_TAG_NAME | ENDS_NAME
+    for byte in b" \n\t\f>":
+        ENDS[byte] |= ENDS_VALUE
+    ENDS[<int> c"="] = ENDS_NAME
+
+
+mark_ends()
+
+
 cdef inline bint begins_markup(const char *at, const char *end) noexcept:
     """Whether the "<" here begins markup; "</" in which the page ends is text."""
     return at + 1 < end and (
@@ -47,7 +68,7 @@ cdef const char *read_tag(
     attributes.clear()
     if at < end and at[0] == c"/":  # an end tag's name comes after it
         at += 1
-    while at < end and not (is_blank(at[0]) or at[0] == c"/" or at[0] == c">"):
+    while at < end and not ENDS[<uint8_t> at[0]] & ENDS_TAG_NAME:
         at += 1
     closed[0] = False
     while True:
@@ -61,9 +82,7 @@ cdef const char *read_tag(
         closed[0] = False
         begin = at
         at += 1  # any character begins a name
-        while at < end and not (
-            is_blank(at[0]) or at[0] == c"/" or at[0] == c">" or at[0] == c"="
-        ):
+        while at < end and not ENDS[<uint8_t> at[0]] & ENDS_NAME:
             at += 1
         attribute = Attribute(View(begin, at - begin), View(at, 0))
         begin = at
@@ -92,19 +111,26 @@ cdef const char *read_value(const char *at, const char *end, View *value) noexce
             return NULL
         value[0] = View(begin + 1, at - begin - 1)
         return at + 1
-    while at < end and not (is_blank(at[0]) or at[0] == c">"):
+    while at < end and not ENDS[<uint8_t> at[0]] & ENDS_VALUE:
         at += 1
     value[0] = View(begin, at - begin)
     return at
 
 
+cdef inline bint is_low(View name) noexcept:
+    """Whether a name is as it is in lower case."""
+    cdef size_t place
+    cdef bint low = True
+    for place in range(name.size()):
+        low &= name.data()[place] != 0 and not c"A" <= name.data()[place] <= c"Z"
+    return low
+
+
 cdef View lowered(View name, string &out) except *:
     """A name in lower case: the name itself, or ``out``."""
-    cdef size_t place = 0
+    cdef size_t place
     cdef const char *at = name.data()
-    while place < name.size() and at[place] != 0 and lower(at[place]) == at[place]:
-        place += 1
-    if place == name.size():
+    if is_low(name):
         return name
     out.clear()
     for place in range(name.size()):

@@ -68,6 +68,10 @@ cdef extern from *:
             }
         }
         uint64_t sought = 0; /* the hash of the last key */
+        void expect(std::string_view key) { /* that it will soon be sought */
+            if (!slots.empty())
+                __builtin_prefetch(&slots[stepmill_hash(key) & (slots.size() - 1)]);
+        }
         Value *find(std::string_view key) {
             sought = stepmill_hash(key);
             return all.empty() ? nullptr : *place(sought, key);
@@ -84,11 +88,53 @@ cdef extern from *:
             return *place(sought, key) = &all.back();
         }
     };
+    struct StepmillWords { /* numbers of short words without NUL */
+        struct Slot { uint64_t begin; uint32_t end, number; }; /* number: 0 if it is free */
+        std::vector<Slot> slots = std::vector<Slot>(256); /* a power of two; half are free */
+        size_t used = 0;
+        static const size_t longest = 12;
+        Slot *place(const Slot &word) {
+            uint64_t hash = stepmill_mix(
+                word.begin ^ stepmill_seed, word.end ^ stepmill_seed ^ 0x2d358dccaa6c78a5ull);
+            for (size_t at = hash;; at++) {
+                Slot *slot = &slots[at & (slots.size() - 1)];
+                if (!slot->number || (slot->begin == word.begin && slot->end == word.end))
+                    return slot;
+            }
+        }
+        static Slot key(const char *at, size_t size) { /* ASCII letters and digits */
+            char room[16] = {};
+            for (size_t place = 0; place < size; place++)
+                room[place] = at[place] | (at[place] >= 'A' && at[place] <= 'Z' ? 32 : 0);
+            Slot word;
+            memcpy(&word, room, 16);
+            return word;
+        }
+        uint32_t find(const char *at, size_t size) { return place(key(at, size))->number; }
+        uint32_t number(const char *at, size_t size, uint32_t next) { /* next: if it is new */
+            Slot word = key(at, size), *slot = place(word);
+            if (slot->number) return slot->number;
+            if (2 * ++used > slots.size()) {
+                auto old = std::move(slots);
+                slots.assign(2 * old.size(), Slot());
+                for (auto &each : old)
+                    if (each.number) *place(each) = each;
+                slot = place(word);
+            }
+            *slot = word;
+            return slot->number = next;
+        }
+    };
     struct StepmillPairs { /* numbers of pairs of numbers, from 1 in the order of their first use */
         /* a power of two; half are free */
         std::vector<std::pair<uint64_t, uint32_t>> slots = decltype(slots)(256);
         uint32_t used = 0;
-        void clear() { slots.assign(256, {0, 0}); used = 0; }
+        void clear(size_t expected) { /* forget all; room for so many */
+            size_t size = 256;
+            while (size < 2 * expected) size *= 2;
+            slots.assign(size, {0, 0});
+            used = 0;
+        }
         std::pair<uint64_t, uint32_t> &place(uint64_t pair) {
             for (size_t at = stepmill_mix(pair ^ stepmill_seed, 0x2d358dccaa6c78a5ull);; at++) {
                 auto &slot = slots[at & (slots.size() - 1)];
@@ -125,12 +171,18 @@ cdef extern from *:
     cppclass Table "StepmillTable"[Value]:
         Table()
         size_t size "all.size"()
+        void expect(View key)
         Value *find(View key)
         Value *add(View key) except +
+    cppclass ShortWords "StepmillWords":
+        ShortWords()
+        size_t longest
+        uint32_t find(const char *at, size_t size)
+        uint32_t number(const char *at, size_t size, uint32_t next) except +
     cppclass Pairs "StepmillPairs":
         Pairs()
         uint32_t used
-        void clear() except +
+        void clear(size_t expected) except +
         uint32_t number(uint32_t one, uint32_t other) except +
     cppclass Out "StepmillOut":
         Out()

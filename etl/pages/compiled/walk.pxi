@@ -32,10 +32,9 @@ cdef enum:
 
 
 cdef class Walk:
-    """A walk through a page, and what is known of the places of elements.
+    """Walks through pages; all it has is room, but for what is known.
 
-    A place is a shape and the place around it. ``met`` and ``alike`` are of the page that is read;
-    they are zero after it.
+    A place is a shape and the place around it.
     """
 
     cdef Known known
@@ -45,23 +44,25 @@ cdef class Walk:
     cdef vector[OpenUnit] opened
     cdef vector[uint32_t] met, alike  # how many elements each place, and each shape, has had
     cdef vector[string] texts  # of the elements; they keep their room
+    cdef vector[int32_t] unsaid  # places in ``found`` of those that say what they did not before
+    cdef vector[Saying] sayings  # theirs
 
     def __cinit__(self, Known known not None):
         self.known = known
-
-    def __len__(self):
-        """How many places are remembered."""
-        return self.places.used
 
     def units(self, Tokens tokens not None, said):
         """`etl.pages.compact.units.plain_units`. said: as for `say`."""
         cdef Known known = self.known
         cdef Units result = Units()
         cdef Unit *unit
+        cdef Piece *piece
+        cdef Saying saying
         cdef size_t place
         cdef uint32_t bits
         self.walk(tokens, said)
         result.known = known
+        self.sayings.clear()
+        self.unsaid.clear()
         result.elements.reserve(self.found.size())
         result.before.reserve(self.found.size())
         result.sayings.reserve(self.found.size())
@@ -78,7 +79,16 @@ cdef class Walk:
                 unit.lent = -1
             result.elements.push_back(unit.element)
             result.before.push_back(<int32_t> unit.before)
-            result.sayings.push_back(<int32_t> known.saying(tokens, unit[0], bits))
+            piece = tokens.entries[unit.entry].piece
+            if known.is_said_before(piece, unit, bits, saying):
+                result.sayings.push_back(<int32_t> piece.saying)
+            else:
+                result.sayings.push_back(-1)
+                self.sayings.push_back(saying)
+                self.unsaid.push_back(<int32_t> place)
+        for place in range(self.unsaid.size()):  # what is sought has been expected for a while
+            piece = tokens.entries[self.found[self.unsaid[place]].entry].piece
+            result.sayings[self.unsaid[place]] = <int32_t> known.saying(piece, self.sayings[place])
         return result
 
     cdef int walk(self, Tokens tokens, said) except -1:
@@ -92,6 +102,8 @@ cdef class Walk:
         cdef int32_t element = -1
         cdef uint32_t text, gap = known.text_number(View(b"_", 1))
         self.found.clear()
+        self.places.clear(tokens.entries.size() // 16)
+        self.met.assign(1, 0)
         self.opened.clear()
         self.opened.push_back(OpenUnit(NULL, -1, -1, -1, 0, False))
         try:
@@ -138,7 +150,8 @@ cdef class Walk:
                 self.opened.back().tag.opened = 0
                 self.opened.pop_back()
             for place in range(self.found.size()):
-                self.met[self.found[place].place] = self.alike[self.found[place].shape] = 0
+                self.alike[self.found[place].shape] = 0
+                self.stood[self.found[place].shape].around = NO_PLACE
         return 0
 
     cdef OpenUnit add_unit(self, Piece *piece, int32_t element, size_t entry) except *:
@@ -154,8 +167,8 @@ cdef class Walk:
             self.stood[piece.shape] = Stands(
                 around.place, self.places.number(around.place, piece.shape)
             )
-            if self.places.used >= self.met.size():
-                self.met.resize(self.places.used + 1)
+            if self.places.used == self.met.size():
+                self.met.push_back(0)
         inner.place = self.stood[piece.shape].place
         if not inline and piece.kind == START and around.host >= 0:
             outer = &self.found[around.host]

@@ -350,7 +350,8 @@ cdef class Writer:
     cdef Name *name(self, View written) except NULL:
         """An attribute's name with its rule."""
         cdef Name *name
-        written = lowered(written, self.scratch)
+        if not is_low(written):
+            written = lowered(written, self.scratch)
         name = self.names.find(written)
         if name == NULL:
             rule = self.policy.name(to_str(written))
