@@ -73,7 +73,7 @@ class Page:
 
     def begun(self, place: int) -> int:
         """The number of elements that begin before a place in ``tokens``."""
-        return int(np.searchsorted(self.positions, place))
+        return int(self.positions.searchsorted(place))
 
     def places(self, *tags: str) -> list[int]:
         """The places of the start and end tags of these names."""

@@ -79,6 +79,12 @@ def spread(list each not None, Py_ssize_t size):
     return result
 
 
+cdef struct Between:  # an element that may stay, or the end of a page
+    int32_t rank  # -1: of the end
+    int32_t cut  # elements that are cut between the one before and this, and not silent
+    bint speaks  # it is not silent
+
+
 cdef class Units:
     """The elements of a page that can be shown; `etl.pages.compact.choose.Lines`."""
 
@@ -194,7 +200,7 @@ cdef class Units:
         """See `etl.pages.compact.choose.Lines`."""
         cdef vector[int64_t] score = self.more(self.score, again), sums
         cdef vector[Ranked] order
-        cdef vector[int32_t] rank
+        cdef vector[Between] ranks
         cdef vector[uint8_t] forms
         cdef size_t place, at
         cdef int64_t sum = 0, left
@@ -206,20 +212,19 @@ cdef class Units:
                 order.push_back(Ranked(score[place], <int32_t> place))
         order.resize(fit(order, self.short_tokens, budget))
         sort_ranked(order)
-        rank.assign(score.size(), <int32_t> score.size())
+        self.find_ranks(order, ranks)
         sums.push_back(0)
         for place in range(order.size()):
-            rank[order[place].place] = <int32_t> place
             sum += self.short_tokens[order[place].place]
             sums.push_back(sum)
         high = <int32_t> order.size()
         while low < high:  # the most that fit with their marks
             middle = (low + high + 1) // 2
-            if sums[middle] + self.marks(rank, middle) <= budget:
+            if sums[middle] + tokens_of_marks(ranks, middle) <= budget:
                 low = middle
             else:
                 high = middle - 1
-        left = budget - sums[low] - self.marks(rank, low)
+        left = budget - sums[low] - tokens_of_marks(ranks, low)
         forms.assign(score.size(), NONE)
         sum = 0
         for place in range(low):
@@ -228,17 +233,23 @@ cdef class Units:
             forms[at] = WHOLE if sum <= left else BRIEF
         return self.shown(forms)
 
-    cdef int64_t marks(self, vector[int32_t] &rank, int32_t most) noexcept:
-        """At most the tokens of the marks, if those of a lower rank than ``most`` stay."""
-        cdef int64_t tokens = 0, cut = 0
+    cdef int find_ranks(self, const vector[Ranked] &order, vector[Between] &ranks) except -1:
+        """Find the places in ``order`` of those in it, in the order of the page."""
+        cdef vector[int32_t] rank
         cdef size_t place
+        cdef int32_t cut = 0
+        rank.assign(self.elements.size(), -1)
+        for place in range(order.size()):
+            rank[order[place].place] = <int32_t> place
+        ranks.reserve(order.size() + 1)
         for place in range(rank.size()):
-            if rank[place] < most:
-                tokens += mark_tokens(cut)
+            if rank[place] >= 0:
+                ranks.push_back(Between(rank[place], cut, not self.is_silent(place)))
                 cut = 0
-            elif not self.is_silent(place):
-                cut += 1
-        return tokens + mark_tokens(cut)
+            else:
+                cut += not self.is_silent(place)
+        ranks.push_back(Between(-1, cut, False))
+        return 0
 
     cdef object shown(self, vector[uint8_t] &forms):
         """`etl.pages.compact.choose.Shown` as a tuple."""
@@ -288,6 +299,20 @@ cdef class Units:
             add_number(text, cut)
         text.append(1, c"\n")
         return self.known.marks[text.size() - before - 4]
+
+
+cdef int64_t tokens_of_marks(const vector[Between] &ranks, int32_t most) noexcept:
+    """At most the tokens of the marks, if those of a lower rank than ``most`` stay."""
+    cdef int64_t tokens = 0, cut = 0
+    cdef size_t place
+    for place in range(ranks.size()):
+        cut += ranks[place].cut
+        if ranks[place].rank < most:  # so is the end
+            tokens += mark_tokens(cut)
+            cut = 0
+        else:
+            cut += ranks[place].speaks
+    return tokens
 
 
 cdef inline int64_t mark_tokens(int64_t cut) noexcept:

@@ -436,7 +436,8 @@ cdef char *say_plain(const char *at, size_t size, char *out) noexcept:
     """Write a text with its references resolved and with single spaces; returns the end of it, or
     NULL if plain Python must be asked. It does not get longer.
     """
-    cdef const char *end = at + size, *begin = out
+    cdef const char *end = at + size
+    cdef char *begin = out
     cdef uint8_t kind
     cdef size_t count
     cdef char c
@@ -465,10 +466,61 @@ cdef char *say_plain(const char *at, size_t size, char *out) noexcept:
             out[0] = c
             out += 1
         at += count
-    # what recorders write for pseudo-elements
     if angle and memmem(begin, out - begin, b"::", 2) != NULL:
-        return NULL
+        return without_pseudo(begin, out)
     return out
+
+
+cdef char *without_pseudo(char *at, const char *end) noexcept:
+    """Take out of a text with single spaces what recorders write for pseudo-elements, which is
+    `etl.pages.rules.PSEUDO_ELEMENT`; returns the end of it.
+    """
+    cdef char *out = at
+    cdef const char *begin = at, *next = at, *after
+    cdef bint space = False
+    while next < end:
+        after = after_pseudo(next, end)
+        if after != NULL or next[0] == c" ":
+            space = out != begin
+            next = after if after != NULL else next + 1
+            continue
+        if space:
+            out[0] = c" "
+            out += 1
+            space = False
+        out[0] = next[0]
+        out += 1
+        next += 1
+    return out
+
+
+cdef const char *after_pseudo(const char *at, const char *end) noexcept:
+    """The end of the pseudo-element that begins here; NULL if none does."""
+    cdef const char *inner
+    if at[0] != c"<":
+        return NULL
+    at += 1
+    at += at < end and at[0] == c"/"
+    if not begins(at, end, b"::", 2):
+        return NULL
+    at += 2
+    at += at < end and at[0] == c"-"
+    if at == end or not is_letter(at[0]):
+        return NULL
+    while at < end and (is_letter(at[0]) or at[0] == c"-"):
+        at += 1
+    if at < end and at[0] == c"(":
+        inner = at + 1
+        while inner < end and not (
+            inner[0] == c"(" or inner[0] == c")" or inner[0] == c"<" or inner[0] == c">"
+        ):
+            inner += 1
+        if inner == end or inner[0] != c")":
+            return NULL
+        at = inner + 1
+    at += at < end and at[0] == c" "
+    at += at < end and at[0] == c"/"
+    return at + 1 if at < end and at[0] == c">" else NULL
 
 
 cdef char referred(const char *at, const char *end, size_t *size) noexcept:
