@@ -222,8 +222,10 @@ class Vocabulary:
         utf8 = self.normalised_utf8(text)
         ends = np.cumsum(self.lengths.take(self.encode_normalised_utf8(utf8)), dtype=np.int64)
         # `splits`: no token reaches across the end of a line
-        last = np.flatnonzero(np.frombuffer(utf8, np.uint8)[ends - 1] == ord("\n"))
-        return np.diff(last, prepend=-1)
+        last = (np.frombuffer(utf8, np.uint8)[ends - 1] == ord("\n")).nonzero()[0]
+        counts = last + 1
+        counts[1:] -= counts[:-1].copy()
+        return counts
 
     @cached_property
     def adds_up(self) -> bool:

@@ -50,6 +50,11 @@ class Page:
         """The engine's ``Tokens``; None if it has not read the page."""
         return None if isinstance(self.tokens, list) else self.tokens
 
+    def same(self, other: Page) -> bool:
+        """Whether it is the same as another, as written; False unless the engine has read both."""
+        both = self.compiled, other.compiled
+        return None not in both and bool(both[0].same(both[1]))
+
     def node(self, element: int) -> int:
         """The node id of an element: its index counted from the end, 0 for the last element."""
         return self.elements - 1 - element

@@ -92,7 +92,6 @@ class Compacted:
 class _Seen:
     """A page that was looked at."""
 
-    page: Page
     # of its sayings
     forms: Forms
     # arrays, or the engine's
@@ -128,7 +127,8 @@ class Compactor:
         self._vocabulary = vocabulary
         self._digits = [vocabulary.count("9" * size) for size in range(1, 11)]
         self._marks = [vocabulary.count(f"{CUT}{'9' * size}\n") for size in range(11)]
-        self._latest: dict[int, _Seen] = {}
+        # by the ``id`` of the page, which is held; recorded pages repeat
+        self._latest: dict[int, tuple[Page, _Seen]] = {}
         self._forget()
 
     def _forget(self) -> None:
@@ -248,14 +248,17 @@ class Compactor:
     def _seen(self, page: Page) -> _Seen:
         """A page's elements; the latest pages are remembered."""
         known = self._latest.get(id(page))
-        if known is not None:  # it holds its page, so no other has that id
-            return known
+        if known is not None:
+            return known[1]
         if max(len(self._forms), len(self._plain_forms)) > _MOST:
             self._forget()
         if len(self._latest) >= _PAGES:
             self._latest.pop(next(iter(self._latest)), None)
-        forms = self._plain_forms if page.compiled is None else self._forms
-        seen = self._latest[id(page)] = _Seen(page, forms, forms.units(page))
+        seen = next((each for of, each in self._latest.values() if of.same(page)), None)
+        if seen is None:
+            forms = self._plain_forms if page.compiled is None else self._forms
+            seen = _Seen(forms, forms.units(page))
+        self._latest[id(page)] = page, seen
         return seen
 
     def _lines(self, seen: _Seen) -> Lines:
@@ -282,7 +285,7 @@ class Compactor:
         """The page when elements are wanted; not remembered."""
         asked = [wanted.get(element, 0) for element in seen.found.elements.tolist()]
         lines = self._choice(seen).wanting(np.array(asked, np.int64), most)
-        return _Seen(seen.page, seen.forms, seen.units, lines)
+        return _Seen(seen.forms, seen.units, lines)
 
     def _extras(self, budget: int) -> int:
         return budget * self.rules.extras // 100

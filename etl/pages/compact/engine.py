@@ -15,6 +15,7 @@ from etl.pages.compact.rules import CompactRules
 from etl.pages.compact.units import Numbers, said
 from etl.pages.page import Page
 
+
 class CompiledForms:
     """`etl.pages.compact.forms.Forms`, as the engine has it.
 

@@ -12,6 +12,9 @@ cdef enum:  # as in `etl.pages.compact.relevance`
 
 cdef double MOST = 40.0, HALF = 6.0  # as there
 
+cdef double TO_WHOLE = 1.5 * 2.0 ** 52
+"""What makes a number whole when it is added: halves go to the even one, as in `rint`."""
+
 cdef enum:  # forms of a line
     NONE, BRIEF, WHOLE
 
@@ -55,12 +58,12 @@ cdef extern from *:
 
 def spread(list each not None, Py_ssize_t size):
     """`etl.pages.compact.relevance.plain_spread`; the flags are bytes."""
-    cdef vector[double] scores
+    cdef vector[double] scores, lent
     cdef bytes result = PyBytes_FromStringAndSize(NULL, size * sizeof(int64_t))
     cdef int64_t *added = <int64_t *> PyBytes_AS_STRING(result)
     cdef const char *flag
-    cdef double weight, lent
-    cdef Py_ssize_t place, at
+    cdef double weight
+    cdef Py_ssize_t place, by
     cdef bytes flags
     scores.assign(size, 0)
     for weight, flags in each:
@@ -70,12 +73,13 @@ def spread(list each not None, Py_ssize_t size):
                 scores[place] += weight
     for place in range(size):
         scores[place] = MOST * scores[place] / (scores[place] + HALF)
+    lent = scores
+    for by in range(1, NEAR + 1):
+        for place in range(size - by):
+            lent[place] = max(lent[place], scores[place + by] / 2)
+            lent[place + by] = max(lent[place + by], scores[place] / 2)
     for place in range(size):
-        lent = scores[place]
-        for at in range(max(0, place - NEAR), min(size, place + NEAR + 1)):
-            if at != place:
-                lent = max(lent, scores[at] / 2)
-        added[place] = <int64_t> rint(lent * PARTS)
+        added[place] = <int64_t> (lent[place] * PARTS + TO_WHOLE - TO_WHOLE)
     return result
 
 

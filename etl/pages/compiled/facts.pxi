@@ -32,6 +32,10 @@ cdef list ATTRIBUTES = [
 ]
 
 
+cdef enum:
+    LENGTHS = 32  # longer than any name that is looked at
+
+
 cdef struct TagSays:  # `etl.pages.compact.tables.TagRule`
     View at  # the tag
     uint32_t kind
@@ -69,6 +73,7 @@ cdef class StartTags:
     cdef Table[TagSays] rules
     cdef Table[Looked] looked
     cdef vector[string] names  # of the attributes that are looked at, by number
+    cdef uint64_t firsts[LENGTHS]  # the first letters of theirs, by length
     cdef unordered_set[string] roles, nothing, formats, pressed
     cdef vector[uint32_t] texts, flags, states, told_if_false, ids_by, addresses  # numbers
     cdef vector[Attribute] attributes
@@ -104,6 +109,7 @@ cdef class StartTags:
         if looked == NULL:
             looked = self.looked.add(self.bytes.keep(name, len(name)))
             looked.number = <uint32_t> self.names.size()
+            self.firsts[len(name)] |= <uint64_t> 1 << (name[0] & 63)
             self.names.push_back(name)
             self.places.push_back(-1)
         return looked
@@ -185,7 +191,10 @@ cdef class StartTags:
             name = attribute.name
             if not is_low(name):
                 name = lowered(name, self.small)
-            looked = self.looked.find(name)
+            looked = NULL
+            # most are not looked at, as their lengths and first letters show
+            if name.size() < LENGTHS and self.firsts[name.size()] >> (name.data()[0] & 63) & 1:
+                looked = self.looked.find(name)
             if looked != NULL:
                 if self.places[looked.number] >= 0:
                     continue

@@ -33,8 +33,8 @@ cdef class Numberer:
     """Finds numbers of elements; all it has is room."""
 
     cdef vector[uint64_t] hashes  # of the lines of the elements
-    cdef Pairs lines  # halves of the hash of a line -> its number
-    cdef vector[uint32_t] same, times  # those numbers, and how often the page has each
+    cdef vector[int32_t] slots  # a table of hashes: the first element that has each, or -1
+    cdef vector[uint32_t] same, times  # of each element: that element, and how often it has it
     cdef vector[uint64_t] keys  # of the elements: what tells each from all others
     cdef Pairs around  # (line, last line before it that comes once) -> a number
     cdef vector[uint32_t] met_there, tries  # by that number: how often
@@ -49,16 +49,23 @@ cdef class Numberer:
         hashes: of the long lines, by saying.
         """
         cdef size_t place, count = sayings.size()
-        cdef uint32_t line, where, last = 0
-        cdef uint64_t hash, around = 0
+        cdef uint32_t line, where, last = NOBODY  # of the last line that comes once
+        cdef uint64_t hash, slot, mask = 1, around = 0
         self.hashes.resize(count)
         self.same.resize(count)
         self.keys.resize(count)
-        self.lines.clear(count)
-        self.times.assign(count + 1, 0)
+        self.times.assign(count, 0)
+        while mask < 2 * count:
+            mask = 2 * mask + 1
+        self.slots.assign(mask + 1, NOBODY)
         for place in range(count):
             hash = self.hashes[place] = hashes[sayings[place]]
-            line = self.lines.number(<uint32_t> (hash >> 32), <uint32_t> hash)
+            slot = stepmill_mix(hash ^ stepmill_seed, STEP) & mask
+            while self.slots[slot] != NOBODY and self.hashes[self.slots[slot]] != hash:
+                slot = (slot + 1) & mask
+            if self.slots[slot] == NOBODY:
+                self.slots[slot] = <int32_t> place
+            line = self.slots[slot]
             self.same[place] = line
             self.times[line] += 1
         self.around.clear(0)
@@ -69,7 +76,7 @@ cdef class Numberer:
                 around, last = hash, line
                 self.keys[place] = mixed(hash)
                 continue
-            where = self.around.number(line, last)
+            where = self.around.number(line, last + 1)
             if where == self.met_there.size():
                 self.met_there.push_back(0)
             self.met_there[where] += 1

@@ -286,6 +286,10 @@ cdef class Tokens:
         """Whether SVG or MathML may be open; one that is never closed counts to the end."""
         return self.depths[1] > 0 or self.depths[2] > 0
 
+    def same(self, Tokens other not None):
+        """Whether they are those of the same page, as written."""
+        return self.entries.size() == other.entries.size() and self.source == other.source
+
     cdef void enter(self, Piece *piece) noexcept:
         cdef Py_ssize_t *depth = &self.depths[piece.tag.foreign]
         if piece.kind == START:

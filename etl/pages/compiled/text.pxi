@@ -158,6 +158,7 @@ cdef extern from *:
     };
     """
     uint64_t stepmill_seed
+    uint64_t stepmill_mix(uint64_t a, uint64_t b) noexcept
     cppclass View "std::string_view":
         View()
         View(const char *at, size_t size)

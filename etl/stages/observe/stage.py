@@ -23,17 +23,14 @@ from functools import cached_property, lru_cache, partial
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final
 
 import orjson
-import xxhash
 
 from etl.files.hashes import plain
 from etl.pages import axtree
 from etl.pages.compact import Compacted, Compactor, CompactRules
-from etl.pages.page import Page
 from etl.pages.reading import read
 from etl.stages.observe.names import shows
 from etl.stages.wording import described, name_of
 from schemas.reasons import OwnReason
-from schemas.utf8 import utf8_of
 from schemas.workflow import target_id
 from tokenization.prompt import step_text
 from tokenization.vocabulary import Vocabulary, shared
@@ -41,10 +38,6 @@ from tokenization.vocabulary import Vocabulary, shared
 if TYPE_CHECKING:  # an agent observes pages without Arrow, and has no drafts
     from etl.tally import Tally
     from schemas.draft import Draft, StepDraft
-
-_PAGES: Final = 16
-_LATEST: Final[dict[bytes, Page]] = {}
-"""The latest pages by the hash of their text."""
 
 TARGET_CUT: Final = OwnReason(
     "target_cut",
@@ -142,7 +135,7 @@ def _observe(
             text = compactor.text(tree, objective, history)
             _take(step_draft, text, compactor.rules.budget, name)
         return
-    page = _read(step_draft.page)
+    page = read(step_draft.page)
     step_draft.lines = True
     if step_draft.element >= 0:
         step_draft.node = compactor.number(page, step_draft.element)
@@ -180,16 +173,6 @@ def _take(step_draft: StepDraft, made: Compacted, budget: int, name: str) -> Non
     if lacking:
         detail = f"{lacking[0]}{made.tokens} tokens without {step_draft.start_tag[:200]!r}"
         step_draft.drop(Observe.name, TARGET_CUT, detail)
-
-
-def _read(html: str | bytes) -> Page:
-    """A page; the same object for the same text, since recorded pages repeat."""
-    key = xxhash.xxh3_128_digest(utf8_of(html))
-    page = _LATEST.pop(key, None) or read(html)
-    _LATEST[key] = page
-    if len(_LATEST) > _PAGES:
-        _LATEST.pop(next(iter(_LATEST)), None)
-    return page
 
 
 @lru_cache(maxsize=2)
