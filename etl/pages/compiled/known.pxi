@@ -13,6 +13,7 @@ cdef struct Words:  # of a saying, in `Known.words`
 
 cdef enum:
     NO_SAYING = 0xFFFFFFFF
+    ASKED = 0x80000000  # a bit: the saying is not known yet; the others: its place in `Walk.asked`
     NO_WORDS = 0xFFFFFFFF
     NO_NAME = 0xFFFFFFFF
     COSTS = 256  # tokens of lines whose cost is looked up
@@ -36,7 +37,8 @@ cdef class Known:
     cdef vector[string] mores
     cdef vector[View] said  # texts by number
     cdef string key, shape, line_room
-    cdef Fact fact  # room
+    cdef Fact fact  # room, as the next
+    cdef string fact_key
     cdef vector[Form *] forms  # by saying, as the next three
     cdef vector[Weight] weights
     cdef vector[uint64_t] hashes_of  # long lines
@@ -289,10 +291,11 @@ cdef class Known:
     cdef int add_fact(self, Tokens tokens, size_t place, Numbered &told) except -1:
         """Find what a start tag says; the same facts have one number."""
         cdef Fact *fact = &self.fact
-        cdef string key
+        cdef string *key = &self.fact_key
         cdef size_t sizes[2]
         self.tags.fact(tokens, place, fact[0])
         sizes[0], sizes[1] = fact.head.size(), fact.state.size()
+        key.clear()
         key.append(<char *> sizes, sizeof(sizes))
         key.append(<char *> &fact.kind, sizeof(fact.kind))
         key.append(<char *> &fact.matters, sizeof(fact.matters))
@@ -302,7 +305,7 @@ cdef class Known:
             sizes[0] = fact.names[place].size()
             key.append(<char *> sizes, sizeof(sizes[0]))
             key.append(fact.names[place])
-        told.number, told.kind = number_of(self.numbers, self.bytes, key), fact.kind
+        told.number, told.kind = number_of(self.numbers, self.bytes, key[0]), fact.kind
         if told.number == self.facts.size():
             self.facts.push_back(fact[0])
         return 0
@@ -341,16 +344,9 @@ cdef class Known:
             piece.said_by = self.id
         return piece.said_number
 
-    cdef bint is_said_before(self, Piece *piece, Unit *unit, uint32_t bits, Saying &saying) except -1:
-        """Whether an element says what one of its start tag and text said last. If not, find what
-        decides its lines.
-        """
+    cdef int find_saying(self, Piece *piece, Unit *unit, uint32_t bits, Saying &saying) except -1:
+        """Find what decides the lines of an element; it will soon be sought."""
         cdef bint acts = unit.kind & ACTS != 0
-        if (
-            piece.said == unit.text and piece.bits == bits and piece.lent == unit.lent
-            and piece.saying != NO_SAYING
-        ):
-            return True
         saying.number, saying.lent, saying.bits, saying.text = unit.number, unit.lent, bits, unit.text
         saying.more = -1
         if (
@@ -359,9 +355,9 @@ cdef class Known:
         ):
             saying.more = self.more(piece)
         self.sayings.expect(key_of(saying))
-        return False
+        return 0
 
-    cdef uint32_t saying(self, Piece *piece, Saying &saying) except? 0:
+    cdef uint32_t saying_number(self, Saying &saying) except? 0:
         """The number of what an element says."""
         cdef View key = key_of(saying)
         cdef Form *form = self.sayings.find(key)
@@ -372,8 +368,6 @@ cdef class Known:
             form.text = self.said[saying.text]
             make_lines(self, form[0])
             self.forms.push_back(form)
-        piece.said, piece.bits, piece.lent = saying.text, saying.bits, saying.lent
-        piece.saying = form.number
         return form.number
 
 

@@ -27,6 +27,12 @@ cdef struct Stands:  # where the last element of a shape stood
     uint32_t around, place
 
 
+cdef struct Asked:
+    Piece *piece
+    Saying saying
+    uint32_t number  # of that, once it is found
+
+
 cdef enum:
     NO_PLACE = 0xFFFFFFFF
 
@@ -44,8 +50,7 @@ cdef class Walk:
     cdef vector[OpenUnit] opened
     cdef vector[uint32_t] met, alike  # how many elements each place, and each shape, has had
     cdef vector[string] texts  # of the elements; they keep their room
-    cdef vector[int32_t] unsaid  # places in ``found`` of those that say what they did not before
-    cdef vector[Saying] sayings  # theirs
+    cdef vector[Asked] asked  # what elements say that their start tags and texts did not say last
 
     def __cinit__(self, Known known not None):
         self.known = known
@@ -56,40 +61,65 @@ cdef class Walk:
         cdef Units result = Units()
         cdef Unit *unit
         cdef Piece *piece
-        cdef Saying saying
         cdef size_t place
         cdef uint32_t bits
         self.walk(tokens, said)
         result.known = known
-        self.sayings.clear()
-        self.unsaid.clear()
         result.elements.reserve(self.found.size())
         result.before.reserve(self.found.size())
         result.sayings.reserve(self.found.size())
         for place in range(self.found.size()):
             if self.found[place].joined:
                 self.found[place].text = known.text_number(view_of(self.texts[place]))
-        for place in range(self.found.size()):
-            unit = &self.found[place]
-            bits = (LEAF if unit.leaf else 0) | (WRAPS if unit.wraps else 0)
-            bits |= COVERED if unit.hidden else 0
-            if unit.host >= 0:
-                bits |= INNER | (ALONE if unit.text == self.found[unit.host].text else 0)
-            if unit.text or unit.kind & CALLED:
-                unit.lent = -1
-            result.elements.push_back(unit.element)
-            result.before.push_back(<int32_t> unit.before)
-            piece = tokens.entries[unit.entry].piece
-            if known.is_said_before(piece, unit, bits, saying):
+        try:
+            for place in range(self.found.size()):
+                unit = &self.found[place]
+                bits = (LEAF if unit.leaf else 0) | (WRAPS if unit.wraps else 0)
+                bits |= COVERED if unit.hidden else 0
+                if unit.host >= 0:
+                    bits |= INNER | (ALONE if unit.text == self.found[unit.host].text else 0)
+                if unit.text or unit.kind & CALLED:
+                    unit.lent = -1
+                result.elements.push_back(unit.element)
+                result.before.push_back(<int32_t> unit.before)
+                piece = tokens.entries[unit.entry].piece
+                if (
+                    piece.saying == NO_SAYING or piece.said != unit.text or piece.bits != bits
+                    or piece.lent != unit.lent
+                ):
+                    self.ask(piece, unit, bits)
                 result.sayings.push_back(<int32_t> piece.saying)
-            else:
-                result.sayings.push_back(-1)
-                self.sayings.push_back(saying)
-                self.unsaid.push_back(<int32_t> place)
-        for place in range(self.unsaid.size()):  # what is sought has been expected for a while
-            piece = tokens.entries[self.found[self.unsaid[place]].entry].piece
-            result.sayings[self.unsaid[place]] = <int32_t> known.saying(piece, self.sayings[place])
+            self.answer(result.sayings)
+        finally:
+            for place in range(self.asked.size()):
+                if self.asked[place].piece.saying & ASKED:  # in case of an error
+                    self.asked[place].piece.saying = NO_SAYING
+            self.asked.clear()
         return result
+
+    cdef int ask(self, Piece *piece, Unit *unit, uint32_t bits) except -1:
+        """Ask for the number of what an element says. It takes a while until memory has it."""
+        cdef Asked asked
+        asked.piece = piece
+        self.known.find_saying(piece, unit, bits, asked.saying)
+        piece.saying = ASKED | <uint32_t> self.asked.size()
+        self.asked.push_back(asked)
+        piece.said, piece.bits, piece.lent = unit.text, bits, unit.lent
+        return 0
+
+    cdef int answer(self, vector[int32_t] &sayings) except -1:
+        """Put the numbers that were asked for in their places."""
+        cdef size_t place
+        cdef Asked *asked
+        for place in range(self.asked.size()):
+            asked = &self.asked[place]
+            asked.number = self.known.saying_number(asked.saying)
+            if asked.piece.saying == (ASKED | <uint32_t> place):
+                asked.piece.saying = asked.number
+        for place in range(sayings.size()):
+            if sayings[place] < 0:
+                sayings[place] = <int32_t> self.asked[<uint32_t> sayings[place] & ~ASKED].number
+        return 0
 
     cdef int walk(self, Tokens tokens, said) except -1:
         """Find the elements of a page."""
