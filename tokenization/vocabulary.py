@@ -48,6 +48,9 @@ CHECK_ONE_IN: Final = 256
 CHECK_BYTES: Final = 1 << 14
 """Of a longer text about this many bytes are compared, from a place chosen by the hash."""
 
+_FEW: Final = 12
+"""So many lines are as quickly counted one by one."""
+
 UNICODE_VERSIONS: Final = ("14.0.0", "15.0.0", "15.1.0", "16.0.0", "17.0.0")
 """Unicode versions of Python 3.11 and later; Python normalises by its own version."""
 
@@ -216,7 +219,7 @@ class Vocabulary:
         text: UTF-8, with lone surrogates. Each line ends with ``\\n``, has no other line break,
         and is not blank. Quicker than `count` for each.
         """
-        if self.pattern not in SCHEMES or self.family.prefix:
+        if self.pattern not in SCHEMES or self.family.prefix or text.count(b"\n") <= _FEW:
             lines = text.decode("utf-8", "surrogatepass").split("\n")
             return np.array([self.count(f"{line}\n") for line in lines[:-1]], np.int64)
         utf8 = self.normalised_utf8(text)

@@ -113,6 +113,13 @@ class _Seen:
             return numbers_of(self.forms.hashes(self.found.sayings))
         return np.frombuffer(self.units.numbers(), np.int32)
 
+    def number(self, element: int) -> int:
+        """The number of an element; -1 if it cannot be shown."""
+        if not isinstance(self.units, Units):
+            return int(self.units.number(element))
+        at = place_of(element, self.found.elements)
+        return int(self.numbers[at]) if at >= 0 else -1
+
     @cached_property
     def by_number(self) -> dict[int, int]:
         """Number -> element."""
@@ -233,8 +240,8 @@ class Compactor:
     def number(self, page: Page, element: int) -> int:
         """The number of an element of a page, whether it can be shown or not."""
         seen = self._seen(page)
-        at = place_of(element, seen.found.elements)
-        return int(seen.numbers[at]) if at >= 0 else limit_of(len(seen.numbers)) + element
+        number = seen.number(element)
+        return number if number >= 0 else limit_of(len(seen.numbers)) + element
 
     def element(self, page: Page, number: int) -> int:
         """The element of a page with a number; -1 if there is none."""
@@ -254,8 +261,10 @@ class Compactor:
             self._forget()
         if len(self._latest) >= _PAGES:
             self._latest.pop(next(iter(self._latest)), None)
-        seen = next((each for of, each in self._latest.values() if of.same(page)), None)
-        if seen is None:
+        for of, seen in self._latest.values():
+            if of.elements == page.elements and of.same(page):
+                break
+        else:
             forms = self._plain_forms if page.compiled is None else self._forms
             seen = _Seen(forms, forms.units(page))
         self._latest[id(page)] = page, seen

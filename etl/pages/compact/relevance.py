@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from itertools import chain
 from typing import Final
 
@@ -62,8 +63,13 @@ def plain(text: str) -> str:
 
 def called(history: Sequence[str]) -> set[str]:
     """What the latest steps have in quotes, as `plain` writes it: mostly what they acted on."""
-    quoted = chain.from_iterable(_QUOTED.findall(text) for text in history[-LATEST:])
-    return {*map(plain, quoted)} - {""}
+    return {*chain.from_iterable(map(_called, history[-LATEST:]))}
+
+
+@lru_cache(maxsize=64)
+def _called(step: str) -> frozenset[str]:
+    """`called`, of one step; the next steps ask for it too."""
+    return frozenset(filter(None, map(plain, _QUOTED.findall(step))))
 
 
 def sought(objective: str, history: Sequence[str]) -> dict[str, float]:

@@ -105,6 +105,20 @@ cdef class Units:
         self.find_numbers()
         return bytes_of(self.own_numbers)
 
+    def number(self, int32_t element):
+        """That of an element; -1 if it is none of these."""
+        cdef size_t low = 0, high = self.elements.size(), middle
+        while low < high:
+            middle = (low + high) // 2
+            if self.elements[middle] < element:
+                low = middle + 1
+            else:
+                high = middle
+        if low == self.elements.size() or self.elements[low] != element:
+            return -1
+        self.find_numbers()
+        return self.own_numbers[low]
+
     cdef int find_numbers(self) except -1:
         if self.own_numbers.empty():
             self.known.numberer.number(self.known.hashes_of, self.sayings, self.own_numbers)

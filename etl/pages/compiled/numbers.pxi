@@ -68,7 +68,7 @@ cdef class Numberer:
             line = self.slots[slot]
             self.same[place] = line
             self.times[line] += 1
-        self.around.clear(0)
+        self.around.clear(count)
         self.met_there.assign(1, 0)
         for place in range(count):
             hash, line = self.hashes[place], self.same[place]
