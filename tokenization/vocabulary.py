@@ -226,7 +226,7 @@ class Vocabulary:
         ends = np.cumsum(self.lengths.take(self.encode_normalised_utf8(utf8)), dtype=np.int64)
         # `splits`: no token reaches across the end of a line
         last = (np.frombuffer(utf8, np.uint8)[ends - 1] == ord("\n")).nonzero()[0]
-        counts = last + 1
+        counts: npt.NDArray[np.int64] = last + 1
         counts[1:] -= counts[:-1].copy()
         return counts
 

@@ -52,8 +52,9 @@ class Page:
 
     def same(self, other: Page) -> bool:
         """Whether it is the same as another, as written; False unless the engine has read both."""
-        both = self.compiled, other.compiled
-        return None not in both and bool(both[0].same(both[1]))
+        if self.elements != other.elements or self.compiled is None or other.compiled is None:
+            return False
+        return bool(self.compiled.same(other.compiled))
 
     def node(self, element: int) -> int:
         """The node id of an element: its index counted from the end, 0 for the last element."""

@@ -16,6 +16,7 @@ from tests.bench.__main__ import (
     chain,
     compact,
     memory,
+    observe,
     prune,
     tokenize,
     trust,
@@ -108,6 +109,21 @@ def test_compact_builds() -> None:
     tries = []
     for _ in range(TRIES):
         (line,) = compact("recorded", SHIPPED, 1, WHOLE)
+        assert line.claim
+        tries.append(str(line))
+        if line.holds:
+            return
+    pytest.fail("\n".join(tries))
+
+
+@pytest.mark.parametrize(
+    ("workload", "recordings"), [("recorded", "browsergym_workarena"), ("once", "html_pages")]
+)
+def test_compact_observations(shared: Path, workload: str, recordings: str) -> None:
+    """Compact observations alone keep the claimed share of the rate of pruning the same pages."""
+    tries = []
+    for _ in range(TRIES):
+        (line,) = observe(workload, shared / "data" / recordings, 1, 100_000_000)
         assert line.claim
         tries.append(str(line))
         if line.holds:

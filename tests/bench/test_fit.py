@@ -7,10 +7,11 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.bench.fit import __main__ as fit
-from tests.bench.fit import steps
+from tests.bench.fit import ideas, steps
 from tests.bench.workloads import SHIPPED
 
 BUDGETS = (2048, 4096)
@@ -68,3 +69,30 @@ def test_rows_of_domains(
     ]
     assert lines[0].split()[3] == f"{ours[0]['kept']:.2%}"
     assert more == f"{len(ours) - 2} more domains: --json lists all"
+
+
+def _step(uid: str, lines: list[int], target: int, before: list[int] | None) -> ideas.Step:
+    found = np.array(lines, np.uint64)
+    unchanged = None if before is None else np.isin(found, np.array(before, np.uint64))
+    return ideas.Step("mugs", "shop.example", uid, found, np.full(len(lines), 3), target, unchanged)
+
+
+def test_what_ideas_would_cost() -> None:
+    """A line that all other workflows of the domain have goes, one that a workflow alone has on
+    all of its pages stays; an unchanged line goes; targets on lines that go are lost.
+    """
+    found = [_step(f"w{number}", [1, 2, 10 + number], number % 2, None) for number in range(6)]
+    found.append(_step("w0", [1, 10, 99], 2, [10, 1, 7]))
+    measured = ideas.measure(found)["mugs"]
+    assert measured.shared == ideas.Sum(steps=7, tokens=63, left_out=39, targets=7, lost=6)
+    assert measured.unchanged == ideas.Sum(steps=1, tokens=9, left_out=6, targets=1, lost=0)
+    few = ideas.measure(found[:4])["mugs"]
+    assert few.shared.steps == 0
+
+
+def test_ideas_on_our_own_recordings() -> None:
+    """Steps of real recordings have a line for each target that is shown, and lines as before."""
+    found = list(ideas.observed([str(SHIPPED)], 5))
+    assert any(step.target >= 0 for step in found)
+    assert any(step.unchanged is not None and step.unchanged.any() for step in found)
+    assert all(len(step.lines) == len(step.tokens) for step in found)

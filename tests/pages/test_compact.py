@@ -313,6 +313,18 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert one(page) == first
 
 
+def test_an_equal_page_is_not_looked_at_again() -> None:
+    """Recorded pages repeat: one that is read anew is known by its content, another is not."""
+    one, html = compactor(), "<a href=/y>Mugs</a><button>Buy</button>"
+    first, again, other = read_anew(html), read_anew(html), read_anew(html.replace("Buy", "Buv"))
+    assert first is not again
+    assert one._seen(first).units is one._seen(again).units
+    assert one._seen(first).units is not one._seen(other).units
+    assert first.same(again)
+    assert not first.same(other)
+    assert not first.same(read_plain(html))
+
+
 _VALUES = st.one_of(
     st.sampled_from(
         ["", "true", "false", "0", "-1", "display:none", "DISPLAY : NONE", "visibility:hidden",
@@ -346,6 +358,21 @@ def test_the_engine_reads_start_tags_as_plain_python_does(
     for tag, attributes, text in several:
         written = "".join(f' {name}="{value}"' for name, value in attributes.items())
         html += f"<{tag}{written}>{text}</{tag}>"
+    same_forms(read_anew(html), read_plain(html))
+
+
+_PIECES = st.sampled_from(
+    ["<::before>", "</::after>", "<::-x-y(a b) />", "&lt;::before&gt;", "<::a(b(c)>", "< ::b>",
+     "::", "<", "(", ")", "a:", "&#58;", "&amp;", "&amp;amp;", "&quot;", "&apos;", "&#39;",
+     "&#x27;", "&#160;", "&#32;", "&#8212;", "&#0;", "&#9;", "&lt", "&nbsp", "&nbsp;", "&copy;", "&ampx",
+     "&", "&#99999999999;", "&#39", "\0", " ", "\n", "\u00a0", "\u2003", "word", "Σ", "é", "/", ">"]
+)  # fmt: skip
+
+
+@given(st.lists(_PIECES, max_size=12).map("".join), st.sampled_from(["p", "textarea", "option"]))
+def test_the_engine_says_texts_as_plain_python_does(text: str, tag: str) -> None:
+    """References, white space of all kinds, NUL, and what recorders write for pseudo-elements."""
+    html = f"<{tag} class='a{text.replace(chr(39), '')}'>{text}</{tag}><b>{text}"
     same_forms(read_anew(html), read_plain(html))
 
 

@@ -261,14 +261,12 @@ class Compactor:
             self._forget()
         if len(self._latest) >= _PAGES:
             self._latest.pop(next(iter(self._latest)), None)
-        for of, seen in self._latest.values():
-            if of.elements == page.elements and of.same(page):
-                break
-        else:
+        found = next((seen for of, seen in self._latest.values() if of.same(page)), None)
+        if found is None:
             forms = self._plain_forms if page.compiled is None else self._forms
-            seen = _Seen(forms, forms.units(page))
-        self._latest[id(page)] = page, seen
-        return seen
+            found = _Seen(forms, forms.units(page))
+        self._latest[id(page)] = page, found
+        return found
 
     def _lines(self, seen: _Seen) -> Lines:
         if seen.lines is None:
