@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -91,32 +90,28 @@ def running(*arguments: str) -> Iterator[subprocess.Popen[str]]:
 
 def until_recording(process: subprocess.Popen[str]) -> None:
     assert process.stderr
+    said = ""
     for line in process.stderr:
         if "recording " in line:
             return
-    pytest.fail(f"it ended: {process.wait()}")
+        said += line
+    pytest.fail(f"it ended: {process.wait()}, {said}")
 
 
 @contextmanager
 def chromium_with_port(rules: str, profile: Path) -> Iterator[str]:
     """A Chromium with a debugging port; the answer is its address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     flags = [*browsers.flags(), "--headless", "--disable-gpu", f"--host-resolver-rules={rules}"]
     process = subprocess.Popen(
-        [str(CHROMIUM), *flags, f"--user-data-dir={profile}", f"--remote-debugging-port={port}"],
+        [str(CHROMIUM), *flags, f"--user-data-dir={profile}", "--remote-debugging-port=0"],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
     try:
-        deadline = time.monotonic() + 120
-        while time.monotonic() < deadline:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
+        chosen, deadline = profile / "DevToolsActivePort", time.monotonic() + 120
+        while time.monotonic() < deadline and not (chosen.exists() and chosen.read_text()):
             time.sleep(0.1)
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://127.0.0.1:{chosen.read_text().splitlines()[0]}"
     finally:
         process.terminate()
         process.wait()
