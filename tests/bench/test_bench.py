@@ -4,6 +4,7 @@ times.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from tests.bench.__main__ import (
     CLAIMS,
     MEMORY_GROWTH,
     MEMORY_LIMIT_MIB,
+    Line,
     chain,
     compact,
     memory,
@@ -25,6 +27,7 @@ from tests.bench.measure import FILES
 from tests.bench.workloads import NAMES, SHIPPED
 
 LIMIT = 20_000_000
+LARGE = 100_000_000
 WHOLE = 10**12
 TRIES = 5
 """A busy machine slows ours and the peer by turns; only what fails again and again is slow."""
@@ -53,10 +56,13 @@ def test_tokenizing() -> None:
     assert line.holds, str(line)
 
 
-def assert_chain_keeps_up(workload: str, folder: Path) -> None:
+def assert_holds(
+    run: Callable[[str, Path, int, int], Iterator[Line]], workload: str, folder: Path, limit: int
+) -> None:
+    """What is claimed of a rate and its one peer holds in one of some tries."""
     tries = []
     for _ in range(TRIES):
-        (line,) = chain(workload, folder, 1, WHOLE)
+        (line,) = run(workload, folder, 1, limit)
         assert line.claim
         tries.append(str(line))
         if line.holds:
@@ -69,7 +75,7 @@ def test_whole_chain(workload: str) -> None:
     """From compressed recordings to packed shards on disk, one worker keeps up with the claimed
     share of lexbor.
     """
-    assert_chain_keeps_up(workload, SHIPPED)
+    assert_holds(chain, workload, SHIPPED, WHOLE)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +89,7 @@ def test_whole_chain(workload: str) -> None:
 )
 def test_whole_chain_on_real_pages(shared: Path, workload: str, recordings: str) -> None:
     """The same on pages of the size that people see, recorded and saved ones."""
-    assert_chain_keeps_up(workload, shared / "data" / recordings)
+    assert_holds(chain, workload, shared / "data" / recordings, WHOLE)
 
 
 @pytest.mark.parametrize(
@@ -94,26 +100,12 @@ def test_a_build_with_everything_on(shared: Path, workload: str, recordings: str
     """Redaction, lint, near duplicates, contamination, quality and leaks leave the claimed share
     of the rate of a build without them.
     """
-    tries = []
-    for _ in range(TRIES):
-        (line,) = trust(workload, shared / "data" / recordings, 1, 100_000_000)
-        assert line.claim
-        tries.append(str(line))
-        if line.holds:
-            return
-    pytest.fail("\n".join(tries))
+    assert_holds(trust, workload, shared / "data" / recordings, LARGE)
 
 
 def test_compact_builds() -> None:
     """A build with compact observations keeps the claimed share of the rate of one that prunes."""
-    tries = []
-    for _ in range(TRIES):
-        (line,) = compact("recorded", SHIPPED, 1, WHOLE)
-        assert line.claim
-        tries.append(str(line))
-        if line.holds:
-            return
-    pytest.fail("\n".join(tries))
+    assert_holds(compact, "recorded", SHIPPED, WHOLE)
 
 
 @pytest.mark.parametrize(
@@ -121,14 +113,7 @@ def test_compact_builds() -> None:
 )
 def test_compact_observations(shared: Path, workload: str, recordings: str) -> None:
     """Compact observations alone keep the claimed share of the rate of pruning the same pages."""
-    tries = []
-    for _ in range(TRIES):
-        (line,) = observe(workload, shared / "data" / recordings, 1, 100_000_000)
-        assert line.claim
-        tries.append(str(line))
-        if line.holds:
-            return
-    pytest.fail("\n".join(tries))
+    assert_holds(observe, workload, shared / "data" / recordings, LARGE)
 
 
 def test_memory() -> None:

@@ -90,9 +90,18 @@ def test_what_ideas_would_cost() -> None:
     assert few.shared.steps == 0
 
 
-def test_ideas_on_our_own_recordings() -> None:
-    """Steps of real recordings have a line for each target that is shown, and lines as before."""
+def test_ideas_on_our_own_recordings(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Steps of real recordings have a line for each target that is shown, and lines as before; the
+    command prints a row for each of their sources.
+    """
     found = list(ideas.observed([str(SHIPPED)], 5))
     assert any(step.target >= 0 for step in found)
     assert any(step.unchanged is not None and step.unchanged.any() for step in found)
     assert all(len(step.lines) == len(step.tokens) for step in found)
+    monkeypatch.setattr(sys, "argv", ["ideas", str(SHIPPED), "--most", "5"])
+    ideas.main()
+    head, *rows = capsys.readouterr().out.splitlines()
+    assert head.startswith("source ")
+    assert {row.split()[0] for row in rows} == ideas.measure(found).keys()
