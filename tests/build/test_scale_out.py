@@ -53,11 +53,8 @@ ALONE: Final = {
     # ends, and this process with it.
     "RAY_agent_register_timeout_ms": "600000",
     "RAY_worker_register_timeout_seconds": "600",
-    "RAY_health_check_timeout_ms": "600000",
-    "RAY_health_check_failure_threshold": "100",
 }
 """Settings of a Ray on this machine."""
-STARTS: Final = 4
 
 
 @pytest.fixture(scope="module")
@@ -68,17 +65,10 @@ def ray() -> Iterator[Any]:
     with tempfile.TemporaryDirectory(
         dir="/tmp"
     ) as scratch:  # paths of sockets are at most 107 bytes long
-        for left in reversed(range(STARTS)):
-            try:
-                ray.init(
-                    num_cpus=2, include_dashboard=False, log_to_driver=False,
-                    configure_logging=False, object_store_memory=80 * 2**20, _temp_dir=scratch,
-                )  # fmt: skip
-                break
-            except Exception as error:  # Ray raises just that
-                if not left or "timed out during startup" not in str(error):
-                    raise
-                ray.shutdown()
+        ray.init(
+            num_cpus=2, include_dashboard=False, log_to_driver=False, configure_logging=False,
+            object_store_memory=80 * 2**20, _temp_dir=scratch,
+        )  # fmt: skip
         yield ray
         ray.shutdown()
 
