@@ -59,9 +59,6 @@ class Kept(Mapping[int, int]):
             raise KeyError(element)
         return int(self._numbers[at])
 
-    def __contains__(self, element: object) -> bool:
-        return isinstance(element, int) and place_of(element, self._elements) >= 0
-
     def __iter__(self) -> Iterator[int]:
         return iter(self._elements.tolist())
 

@@ -12,9 +12,6 @@ cdef enum:  # as in `etl.pages.compact.relevance`
 
 cdef double MOST = 40.0, HALF = 6.0  # as there
 
-cdef double TO_WHOLE = 1.5 * 2.0 ** 52
-"""What makes a number whole when it is added: halves go to the even one, as in `rint`."""
-
 cdef enum:  # forms of a line
     NONE, BRIEF, WHOLE
 
@@ -45,7 +42,6 @@ cdef extern from *:
         }
         return low;
     }
-    static void stepmill_sort(std::vector<StepmillRanked> &all) { std::sort(all.begin(), all.end()); }
     """
     cdef struct Ranked "StepmillRanked":
         int64_t score
@@ -53,7 +49,6 @@ cdef extern from *:
     size_t fit "stepmill_fit"(
         vector[Ranked] &all, const vector[int64_t] &tokens, int64_t budget
     )
-    void sort_ranked "stepmill_sort"(vector[Ranked] &all)
 
 
 def spread(list each not None, Py_ssize_t size):
@@ -79,7 +74,7 @@ def spread(list each not None, Py_ssize_t size):
             lent[place] = max(lent[place], scores[place + by] / 2)
             lent[place + by] = max(lent[place + by], scores[place] / 2)
     for place in range(size):
-        added[place] = <int64_t> (lent[place] * PARTS + TO_WHOLE - TO_WHOLE)
+        added[place] = <int64_t> rint(lent[place] * PARTS)
     return result
 
 
@@ -107,17 +102,13 @@ cdef class Units:
 
     def number(self, int32_t element):
         """That of an element; -1 if it is none of these."""
-        cdef size_t low = 0, high = self.elements.size(), middle
-        while low < high:
-            middle = (low + high) // 2
-            if self.elements[middle] < element:
-                low = middle + 1
-            else:
-                high = middle
-        if low == self.elements.size() or self.elements[low] != element:
+        cdef size_t place = (
+            lower_bound(self.elements.begin(), self.elements.end(), element) - self.elements.begin()
+        )
+        if place == self.elements.size() or self.elements[place] != element:
             return -1
         self.find_numbers()
-        return self.own_numbers[low]
+        return self.own_numbers[place]
 
     cdef int find_numbers(self) except -1:
         if self.own_numbers.empty():
@@ -229,7 +220,7 @@ cdef class Units:
             if forms[place]:
                 order.push_back(Ranked(score[place], <int32_t> place))
         order.resize(fit(order, self.short_tokens, budget))
-        sort_ranked(order)
+        sort(order.begin(), order.end())
         self.find_ranks(order, ranks)
         sums.push_back(0)
         for place in range(order.size()):

@@ -33,7 +33,7 @@ cdef struct Form:  # what elements say, and its lines
     View at  # the bytes of a `Saying`
     View text
     Saying says
-    uint32_t number  # of this
+    uint32_t saying  # the number of this
     View long_line, short_line
     int64_t long_chars, short_chars
 

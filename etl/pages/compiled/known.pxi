@@ -237,7 +237,7 @@ cdef class Known:
         self.index.add(view_of(self.facts[form.says.number].state), self.words)
         if form.says.more >= 0:
             self.index.add(view_of(self.mores[form.says.more]), self.words)
-        self.words_of[form.number] = Words(first, <uint32_t> self.words.size(), called)
+        self.words_of[form.saying] = Words(first, <uint32_t> self.words.size(), called)
         return 0
 
     cdef int read(self, Piece *piece) except -1:
@@ -363,12 +363,12 @@ cdef class Known:
         cdef Form *form = self.sayings.find(key)
         if form == NULL:
             form = self.sayings.add(self.bytes.keep(key.data(), key.size()))
-            form.number = <uint32_t> self.forms.size()
+            form.saying = <uint32_t> self.forms.size()
             form.says = saying
             form.text = self.said[saying.text]
             make_lines(self, form[0])
             self.forms.push_back(form)
-        return form.number
+        return form.saying
 
 
 cdef inline View key_of(const Saying &saying) noexcept:

@@ -118,7 +118,7 @@ cdef const char *read_value(const char *at, const char *end, View *value) noexce
 
 
 cdef inline bint is_low(View name) noexcept:
-    """Whether a name is as it is in lower case."""
+    """Whether a name is as it is in lower case: most are, and need no `lowered`, which may raise."""
     cdef size_t place
     cdef bint low = True
     for place in range(name.size()):
