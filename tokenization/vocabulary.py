@@ -49,7 +49,7 @@ CHECK_BYTES: Final = 1 << 14
 """Of a longer text about this many bytes are compared, from a place chosen by the hash."""
 
 _FEW: Final = 12
-"""So many lines are as quickly counted one by one."""
+"""Up to this many lines are counted one by one, which is as quick."""
 
 UNICODE_VERSIONS: Final = ("14.0.0", "15.0.0", "15.1.0", "16.0.0", "17.0.0")
 """Unicode versions of Python 3.11 and later; Python normalises by its own version."""
