@@ -83,7 +83,9 @@ def _value(kind: str, body: str, on_element: bool, label: str | None) -> str | N
     else:
         hit = re.fullmatch(rf"{verb} {_TEXT}: {form}|{verb}(?: {_TEXT}:?)?", body)
         alone = re.fullmatch(rf"{verb} {form}", body)
-        if alone and not (on_element and label in (None, alone["value"])):
+        # a text alone is the label that nobody knows, unless the kind cannot be without a value
+        unknown = label is None and KINDS[kind].value != "needed"
+        if alone and not (on_element and (unknown or label == alone["value"])):
             hit = alone
     hit = hit or re.search(rf": {form}$", body)
     if hit is not None:

@@ -89,6 +89,7 @@ def test_what_is_written_is_read(answer: Answer) -> None:
 
 
 @given(answers(), st.booleans())
+@example(Answer("script", 5, "0"), False)
 def test_the_history_says_the_same(answer: Answer, known: bool) -> None:
     """A step of the history is the answer with the node once; it is read as the answer is."""
     text = PROMPT.write(answer, SEEN)
